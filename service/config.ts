@@ -1,0 +1,50 @@
+/** Configuration: environment variables only, one schema for types, defaults and checks. */
+import { envSchema } from 'env-schema';
+import { type Static, Type } from 'typebox';
+import { AssayError } from './core/errors.ts';
+
+const text = (description: string, value = '') => Type.String({ default: value, description });
+const whole = (description: string, value: number, minimum: number, maximum: number) =>
+  Type.Integer({ default: value, minimum, maximum, description });
+
+export const ConfigSchema = Type.Object({
+  HOST: text('Address to listen on', 'localhost'),
+  PORT: whole('Port to listen on', 8080, 0, 65_535),
+  ASSAY_DATA: text('Folder for state, verdicts and dead letters', 'data'),
+  ASSAY_KEY: text('Secret under which client ids are hashed', 'assay'),
+  ASSAY_SUBJECT_SALT: text('Salt with which the gateways hash credentials; /v1/authz does the same'),
+  ASSAY_MODEL: text('Id of the model in models/, or a folder; the newest by default'),
+  ASSAY_MODELS: text('Folder of the models; the bundled ones by default'),
+  ASSAY_POLICY: text('Policy file; the bundled default otherwise'),
+  ASSAY_BACKEND: Type.Enum(['auto', 'wasm', 'node', 'cpu'], { default: 'auto', description: 'TensorFlow.js backend' }),
+  ASSAY_FILES: text('Files to read at start, separated by commas'),
+  ASSAY_FORMAT: text('Format of those files; found out by default'),
+  ASSAY_REPLAY_RATE: whole('Calls a second of the bundled log, replayed where no source is set; 0 turns it off', 500, 0, 1e6),
+  ASSAY_MAX_CLIENTS: whole('Clients held at once', 200_000, 100, 5_000_000),
+  ASSAY_HTTP_QUEUE: whole('Posted batches that may wait', 64, 1, 10_000),
+  KAFKA_BROKERS: text('Brokers, separated by commas; switches to Kafka'),
+  KAFKA_GROUP: text('Consumer group', 'assay'),
+  KAFKA_CALLS_TOPIC: text('Topic of the calls', 'api-calls'),
+  KAFKA_VERDICTS_TOPIC: text('Topic of the verdicts', 'verdicts'),
+  KAFKA_LABELS_TOPIC: text('Topic of the labels', 'labels'),
+  KAFKA_DEAD_LETTERS_TOPIC: text('Topic of the dead letters', 'assay-dead-letters'),
+  KAFKA_WIRE_FORMAT: Type.Enum(['auto', 'confluent', 'bare'], { default: 'auto', description: 'How calls are written' }),
+  SCHEMA_REGISTRY_URL: text('Schema registry; the bundled schemas otherwise'),
+  LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { default: 'info' }),
+});
+
+export type Config = Static<typeof ConfigSchema>;
+
+/** @throws AssayError ASSAY_CONFIG_INVALID, with every fault told at once */
+export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  try {
+    return envSchema<Config>({ schema: ConfigSchema, data: env, env: false, ajv: { customOptions: (ajv) => allErrors(ajv) } });
+  } catch (error) {
+    throw new AssayError('ASSAY_CONFIG_INVALID', (error as Error).message, { cause: error });
+  }
+}
+
+function allErrors<A extends { opts: { allErrors?: boolean } }>(ajv: A): A {
+  ajv.opts.allErrors = true;
+  return ajv;
+}

@@ -1,0 +1,127 @@
+/**
+ * The signal table: facts that a person can check in the log. They explain a verdict and, where `watched`, call for a
+ * snapshot the moment they first fire; they never decide by themselves.
+ */
+import { type ClientRecord, D, F } from './client-record.ts';
+import { countDistinct } from './stats.ts';
+
+export interface Signal {
+  readonly name: string;
+  readonly watched: boolean;
+  readonly fires: (f: Float32Array, d: Uint8Array) => boolean;
+  /** What was counted. */
+  readonly value: (f: Float32Array, d: Uint8Array) => number;
+  readonly text: (f: Float32Array, d: Uint8Array) => string;
+}
+
+const count = (slot: number) => (f: Float32Array) => f[slot]!;
+
+export const SIGNALS: readonly Signal[] = [
+  {
+    name: 'ids-in-order',
+    watched: true,
+    fires: (f) => f[F.idUnit]! >= 20 && f[F.idUnit]! > 0.7 * f[F.idOrdered]! && f[F.idListed]! < 0.2 * f[F.idCalls]!,
+    value: count(F.idAscending),
+    text: (f) => `asked for ${f[F.idAscending]! + 1} object ids in ascending order without having listed them`,
+  },
+  {
+    name: 'login-failures',
+    watched: true,
+    fires: (f) => f[F.loginFail]! >= 5 && f[F.loginFail]! > 4 * f[F.loginOk]!,
+    value: count(F.loginFail),
+    text: (f) => `${f[F.loginFail]} of ${f[F.login]} logins failed`,
+  },
+  {
+    name: 'many-accounts',
+    watched: true,
+    fires: (f, d) => f[F.login]! >= 5 && countDistinct(d, D.accounts, 32) >= 5,
+    value: (_f, d) => Math.round(countDistinct(d, D.accounts, 32)),
+    text: (f, d) => `tried about ${Math.round(countDistinct(d, D.accounts, 32))} accounts in ${f[F.login]} logins`,
+  },
+  {
+    name: 'refused-credentials',
+    watched: true,
+    fires: (f, d) => f[F.subjectRejected]! >= 5 && countDistinct(d, D.subjects, 32) >= 5,
+    value: (_f, d) => Math.round(countDistinct(d, D.subjects, 32)),
+    text: (f, d) =>
+      `${f[F.subjectRejected]} calls refused with about ${Math.round(countDistinct(d, D.subjects, 32))} different credentials`,
+  },
+  {
+    name: 'walks-on-404',
+    watched: true,
+    fires: (f) => f[F.after404Miss]! >= 10 && f[F.s404]! > 0.6 * f[F.statusKnown]!,
+    value: count(F.s404),
+    text: (f) => `${f[F.s404]} of ${f[F.calls]} calls asked for what is not there, one after the other`,
+  },
+  {
+    name: 'probes',
+    watched: true,
+    fires: (f) => f[F.probe]! >= 3,
+    value: count(F.probe),
+    text: (f) => `asked ${f[F.probe]} times for files that only scanners ask for`,
+  },
+  {
+    name: 'injections',
+    watched: false,
+    fires: (f) => f[F.injected]! >= 3,
+    value: count(F.injected),
+    text: (f) => `${f[F.injected]} requests look like injections`,
+  },
+  {
+    name: 'ignores-limit',
+    watched: true,
+    fires: (f) => f[F.after429]! - f[F.after429Wait]! >= 5,
+    value: (f) => f[F.after429]! - f[F.after429Wait]!,
+    text: (f) => `went on at once after ${f[F.after429]! - f[F.after429Wait]!} of ${f[F.after429]} rate limits`,
+  },
+  {
+    name: 'goes-on-after-403',
+    watched: true,
+    fires: (f) => f[F.after403Onward]! >= 8,
+    value: count(F.after403Onward),
+    text: (f) => `went on to another path after ${f[F.after403Onward]} of ${f[F.after403]} denials`,
+  },
+  {
+    name: 'declared-tool',
+    watched: false,
+    fires: (f) => f[F.toolAgent]! > 0,
+    value: count(F.toolAgent),
+    text: () => 'names a security tool as its user agent',
+  },
+  {
+    name: 'heeds-limit',
+    watched: false,
+    fires: (f) => f[F.after429Wait]! >= 2 && f[F.after429Wait]! === f[F.after429]!,
+    value: count(F.after429Wait),
+    text: (f) => `waited after each of ${f[F.after429]} rate limits`,
+  },
+  {
+    name: 'reads-conditionally',
+    watched: false,
+    fires: (f) => f[F.notModified]! >= 3,
+    value: count(F.notModified),
+    text: (f) => `${f[F.notModified]} answers were "not modified": it keeps what it has read`,
+  },
+];
+
+export interface FiredSignal {
+  readonly name: string;
+  readonly text: string;
+  readonly value: number;
+}
+
+export function firedSignals({ f, d }: ClientRecord): FiredSignal[] {
+  return SIGNALS.filter((s) => s.fires(f, d)).map((s) => ({ name: s.name, text: s.text(f, d), value: s.value(f, d) }));
+}
+
+/** Whether a watched signal fires for the first time in the session; marks those that have. */
+export function firesFirst({ f, d }: ClientRecord): boolean {
+  const seen = f[F.signalsSeen]!;
+  let fired = seen;
+  for (let i = 0; i < SIGNALS.length; i++) {
+    const signal = SIGNALS[i]!;
+    if (signal.watched && (seen & (1 << i)) === 0 && signal.fires(f, d)) fired |= 1 << i;
+  }
+  f[F.signalsSeen] = fired;
+  return fired !== seen;
+}

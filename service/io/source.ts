@@ -1,0 +1,40 @@
+import type { ApiCall } from '../core/contracts.ts';
+import type { Rejection } from '../core/api-call.ts';
+
+/** One record as it came, before decoding. */
+export interface Incoming {
+  /** The original bytes, kept for the dead-letter place. */
+  readonly bytes: Uint8Array;
+  /** Where it came from, for people: `access.log:17`, `api-calls/3@1042`. */
+  readonly origin: string;
+}
+
+/** Turns one record into an ApiCall or says why it can't; never throws. */
+export type Decode = (record: Incoming, receivedAtMs: number) => ApiCall | Rejection;
+
+/**
+ * A batch travels with its acknowledgement: the pipeline calls `acknowledge` once the verdicts of all its records are
+ * stored and published, and only then may the source forget them (commit the offset, answer the request).
+ */
+export interface Delivery {
+  readonly records: readonly Incoming[];
+  readonly decode: Decode;
+  acknowledge(outcome: DeliveryOutcome): Promise<void>;
+}
+
+export interface DeliveryOutcome {
+  readonly accepted: number;
+  readonly rejections: readonly (Rejection & { readonly origin: string })[];
+}
+
+/** A rejection with where it came from and its original bytes, as the dead-letter place keeps it. */
+export interface DeadLetter extends Rejection {
+  readonly origin: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Everything Assay reads from. Ends when there is no more, or when `signal` aborts. */
+export interface Source {
+  readonly name: string;
+  deliveries(signal: AbortSignal): AsyncIterable<Delivery>;
+}

@@ -1,0 +1,86 @@
+/**
+ * The way of the data, on one screen:
+ * source → decode → identify → sessions.observe → extract → score → decide → store → publish → acknowledge.
+ * Between the first call of a delivery and its last verdict nothing waits, so that several sources can feed one
+ * pipeline without their deliveries mixing.
+ */
+import { isRejection, type Rejection } from './core/api-call.ts';
+import type { ApiCall, Verdict } from './core/contracts.ts';
+import type { Observer, Snapshot } from './core/observe.ts';
+import { type DecideContext, decide } from './core/verdict.ts';
+import type { Classifier } from './io/classifier.ts';
+import type { DeadLetter, Delivery, Source } from './io/source.ts';
+import type { VerdictStore } from './io/verdict-store.ts';
+
+export interface Stages {
+  readonly observer: Observer;
+  readonly classifier: Classifier;
+  readonly context: DecideContext;
+  readonly store: VerdictStore;
+  /** Hands on each client's newest verdict of a delivery, and keeps what changed. */
+  publish(verdicts: readonly Verdict[], touched: ReadonlySet<string>): Promise<void>;
+  /** Keeps what could not be used. */
+  bury(letters: readonly DeadLetter[]): Promise<void>;
+  /** Sees every accepted call and every verdict, for counting and evaluation. */
+  onCall?(call: ApiCall, clientId: string): void;
+  onVerdict?(verdict: Verdict): void;
+  /** The receiver's clock, ms since 1970. */
+  now(): number;
+}
+
+export async function runPipeline(source: Source, stages: Stages, signal: AbortSignal): Promise<void> {
+  for await (const delivery of source.deliveries(signal)) {
+    const { snapshots, touched, letters } = observeAll(delivery, stages);
+    const verdicts = decideAll(snapshots, stages);
+    await stages.publish(verdicts, touched);
+    await stages.bury(letters);
+    await delivery.acknowledge({ accepted: delivery.records.length - letters.length, rejections: letters });
+  }
+}
+
+interface Observed {
+  readonly snapshots: Snapshot[];
+  readonly touched: Set<string>;
+  readonly letters: DeadLetter[];
+}
+
+function observeAll({ records, decode }: Delivery, { observer, onCall, now }: Stages): Observed {
+  const observed: Observed = { snapshots: [], touched: new Set(), letters: [] };
+  const receivedAtMs = now();
+  for (const record of records) {
+    const call = decode(record, receivedAtMs);
+    const seen = isRejection(call) ? call : observer.observe(call);
+    if (isRejection(seen)) {
+      observed.letters.push(letterOf(seen, record));
+      continue;
+    }
+    observed.touched.add(seen.clientId);
+    if (seen.snapshot) observed.snapshots.push(seen.snapshot);
+    onCall?.(call as ApiCall, seen.clientId);
+  }
+  return observed;
+}
+
+function letterOf(rejection: Rejection, record: { bytes: Uint8Array; origin: string }): DeadLetter {
+  return { ...rejection, origin: record.origin, bytes: record.bytes };
+}
+
+/** Scores all snapshots in one batch, decides them in order, and returns each client's newest verdict. */
+function decideAll(snapshots: readonly Snapshot[], { classifier, context, store, onVerdict }: Stages): Verdict[] {
+  const width = classifier.width;
+  const vectors = new Float32Array(snapshots.length * width);
+  snapshots.forEach((snapshot, i) => {
+    vectors.set(snapshot.vector, i * width);
+  });
+  const newest = new Map<string, Verdict>();
+  classifier.score(vectors, snapshots.length).forEach((scored, i) => {
+    const snapshot = snapshots[i]!;
+    const explanation = scored.error ? null : classifier.explain(snapshot.vector);
+    const standing = newest.get(snapshot.clientId) ?? store.standing(snapshot.clientId);
+    const verdict = decide(snapshot, scored, explanation, standing, context);
+    newest.set(verdict.clientId, verdict);
+    onVerdict?.(verdict);
+  });
+  for (const verdict of newest.values()) store.put(verdict);
+  return [...newest.values()];
+}
