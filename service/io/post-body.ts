@@ -1,0 +1,141 @@
+/** The body of `POST /v1/calls`, in any of its content types, becomes records. */
+import { isUtf8 } from 'node:buffer';
+import { reject } from '../core/api-call.ts';
+import { AssayError } from '../core/errors.ts';
+import { decodeAvro, frameAvro } from '../gateways/avro-container.ts';
+import { type Emit, type Frame, type Framed, frameLines, viewBuffer, withFaults } from '../gateways/frame.ts';
+import { checkObject, decodeNdjson } from '../gateways/ndjson.ts';
+import type { Decode, Incoming } from './source.ts';
+
+export const MAX_BODY_RECORDS = 10_000;
+export const CLOUD_EVENT_TYPE = 'dev.assay.api-call';
+
+export interface SplitBody {
+  readonly records: Incoming[];
+  readonly decode: Decode;
+}
+
+interface BodyType {
+  split(bytes: Buffer, emit: Emit): void;
+  readonly decode: Decode;
+}
+
+const decodeValue: Decode = (record, receivedAtMs) => checkObject((record as Framed).value, receivedAtMs);
+
+const LINES: BodyType = { split: framedBy(frameLines), decode: decodeNdjson };
+const JSON_VALUES: BodyType = { split: splitJson, decode: decodeValue };
+const CLOUD_EVENT: BodyType = { split: (bytes, emit) => emitEvents([parseJson(bytes)], emit), decode: decodeValue };
+const CLOUD_EVENTS: BodyType = { split: splitEvents, decode: decodeValue };
+const AVRO: BodyType = { split: framedBy(frameAvro), decode: decodeAvro };
+
+/** No type that a foreign page may post without asking the browser first, such as text/plain. */
+const BODY_TYPES = new Map<string, BodyType>([
+  ['application/x-ndjson', LINES],
+  ['application/ndjson', LINES],
+  ['application/jsonl', LINES],
+  ['application/json', JSON_VALUES],
+  ['application/cloudevents+json', CLOUD_EVENT],
+  ['application/cloudevents-batch+json', CLOUD_EVENTS],
+  ['application/avro', AVRO],
+  ['avro/binary', AVRO],
+  ['application/vnd.apache.avro', AVRO],
+]);
+
+export const bodyTypes: readonly string[] = [...BODY_TYPES.keys()];
+
+/**
+ * Splits a body into records named `body[0]`, `body[1]`, … (of lines, the first one is 0). An element which is no
+ * ApiCall is a record that decodes to a Rejection; the others count.
+ *
+ * @param bytes at most what the server accepts; must not be changed afterwards
+ * @param contentType the header's value, parameters and all
+ * @throws AssayError ASSAY_CONTENT_TYPE_UNKNOWN, or ASSAY_REQUEST_INVALID where the body as a whole is not understood or holds over 10,000 records
+ */
+export function splitBody(bytes: Uint8Array, contentType: string): SplitBody {
+  const name = contentType.split(';', 1)[0]!.trim().toLowerCase();
+  const type = BODY_TYPES.get(name);
+  if (!type)
+    throw new AssayError('ASSAY_CONTENT_TYPE_UNKNOWN', `content type ${name || 'missing'}; known are ${bodyTypes.join(', ')}`);
+  if (bytes.length === 0) throw new AssayError('ASSAY_REQUEST_INVALID', 'the body is empty');
+  const records: Framed[] = [];
+  type.split(viewBuffer(bytes), (record) => {
+    if (records.length >= MAX_BODY_RECORDS)
+      throw new AssayError('ASSAY_REQUEST_INVALID', `more than ${MAX_BODY_RECORDS} records in a body`);
+    records.push(record);
+  });
+  return { records, decode: withFaults(type.decode) };
+}
+
+function originOf(index: number): string {
+  return `body[${index}]`;
+}
+
+function framedBy(frame: Frame): BodyType['split'] {
+  return (bytes, emit) => {
+    const framer = frame((n) => originOf(n - 1));
+    try {
+      framer.push(bytes, emit);
+      framer.end(emit, null);
+    } catch (error) {
+      if (!(error instanceof AssayError) || error.code === 'ASSAY_REQUEST_INVALID') throw error;
+      throw new AssayError('ASSAY_REQUEST_INVALID', error.message, { cause: error });
+    }
+  };
+}
+
+function parseJson(bytes: Buffer): unknown {
+  if (!isUtf8(bytes)) throw new AssayError('ASSAY_REQUEST_INVALID', 'the body is not valid UTF-8');
+  try {
+    return JSON.parse(bytes.toString('utf8').replace(/^\ufeff/, ''));
+  } catch (error) {
+    const detail = `the body is not valid JSON (one object a line is application/x-ndjson): ${(error as Error).message}`;
+    throw new AssayError('ASSAY_REQUEST_INVALID', detail.slice(0, 300), { cause: error });
+  }
+}
+
+function splitJson(bytes: Buffer, emit: Emit): void {
+  const value = parseJson(bytes);
+  const elements = Array.isArray(value) ? value : [value];
+  elements.forEach((element, index) => {
+    emit(framedValue(element, index, element));
+  });
+}
+
+/** The original bytes are written anew when somebody asks: only for the few that are rejected. */
+function framedValue(value: unknown, index: number, original: unknown, fault: Framed['fault'] = null): Framed {
+  return {
+    get bytes() {
+      return Buffer.from(JSON.stringify(original));
+    },
+    origin: originOf(index),
+    fault,
+    value,
+  };
+}
+
+function splitEvents(bytes: Buffer, emit: Emit): void {
+  const events = parseJson(bytes);
+  if (!Array.isArray(events)) throw new AssayError('ASSAY_REQUEST_INVALID', 'a batch of CloudEvents is a JSON array');
+  emitEvents(events, emit);
+}
+
+function emitEvents(events: readonly unknown[], emit: Emit): void {
+  events.forEach((event, index) => {
+    emit(openEvent(event, index));
+  });
+}
+
+/** A CloudEvent 1.0 in structured mode: `data` is the ApiCall, whose `id` and `time` may be left to the event. */
+function openEvent(event: unknown, index: number): Framed {
+  const fail = (detail: string) => framedValue(null, index, event, reject('ASSAY_CALL_BAD_FIELD', detail));
+  if (!isObject(event)) return framedValue(null, index, event, reject('ASSAY_CALL_NOT_OBJECT', 'the event is no object'));
+  const { specversion, type, data } = event;
+  if (specversion !== '1.0') return fail('specversion must be 1.0');
+  if (type !== CLOUD_EVENT_TYPE) return fail(`type must be ${CLOUD_EVENT_TYPE}`);
+  if (!isObject(data)) return fail('data must be an ApiCall as a JSON object');
+  return framedValue({ ...data, id: data.id ?? event.id, time: data.time ?? event.time }, index, event);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
