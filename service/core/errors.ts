@@ -27,9 +27,14 @@ export const ERRORS = {
   ASSAY_POLICY_INVALID: ['The policy file is not valid', false],
   ASSAY_KAFKA_UNAVAILABLE: ['Kafka does not answer', true],
   ASSAY_REGISTRY_UNAVAILABLE: ['The schema registry does not answer', true],
+  ASSAY_REGISTRY_REFUSED: ['The schema registry does not take the schema', false],
   ASSAY_CLIENT_UNKNOWN: ['No verdict is held for this client', false],
   ASSAY_REQUEST_INVALID: ['The request is not understood', false],
+  ASSAY_REQUEST_TOO_LARGE: ['The request is larger than the limit', false],
+  ASSAY_CONTENT_TYPE_UNKNOWN: ['The request body has a type or coding that is not read here', false],
+  ASSAY_NOT_FOUND: ['There is nothing at this address', false],
   ASSAY_OVERLOADED: ['Too many calls are waiting; send again later', true],
+  ASSAY_INTERNAL: ['Something went wrong inside Assay', true],
 } as const satisfies Record<string, readonly [string, boolean]>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { request as httpRequest } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { InjectOptions } from 'fastify';
+import { AssayError } from '../core/errors.ts';
+import type { ClientAttributes } from '../core/identify.ts';
+import { countDecisions, createTestApp, NOW_MS, verdictOf } from './http.test.fixture.ts';
+import { attributesOf } from './http-authz.ts';
+
+const FROM = { 'x-real-ip': '203.0.113.9', 'user-agent': 'curl/8.5.0' };
+const hashOf = (credential: string) => createHash('sha256').update(`salt${credential}`, 'latin1').digest('hex').slice(0, 16);
+const NOTHING: ClientAttributes = {
+  clientIp: '',
+  userAgent: null,
+  ja3: null,
+  ja4: null,
+  subject: null,
+  authScheme: 'none',
+  identityVerified: null,
+  clientCertificate: null,
+  tenant: null,
+};
+
+test('attributes come from the headers, the more exact one first', async (t) => {
+  const cases: [string, Record<string, string>, Partial<ClientAttributes>][] = [
+    ['nothing', {}, {}],
+    ['the address that the gateway saw', { 'x-real-ip': '1.1.1.1', 'x-forwarded-for': '2.2.2.2' }, { clientIp: '1.1.1.1' }],
+    ['the last of those forwarded for', { 'x-forwarded-for': ' 2.2.2.2 , 3.3.3.3 ' }, { clientIp: '3.3.3.3' }],
+    ['no address', { 'x-forwarded-for': '3.3.3.3, ' }, {}],
+    ['the user agent', { 'user-agent': 'a' }, { userAgent: 'a' }],
+    ['the original user agent', { 'user-agent': 'gateway', 'x-original-user-agent': 'b' }, { userAgent: 'b' }],
+    ['a UTF-8 user agent', { 'user-agent': Buffer.from('Café').toString('latin1') }, { userAgent: 'Café' }],
+    ['a long user agent', { 'user-agent': 'x'.repeat(9000) }, { userAgent: 'x'.repeat(8192) }],
+    ['bearer', { authorization: 'Bearer t' }, { authScheme: 'Bearer', subject: hashOf('Bearer t') }],
+    ['no scheme', { authorization: 'secret' }, { authScheme: 'opaque', subject: hashOf('secret') }],
+    ['odd bytes', { authorization: 'Bearer \xff\xfe' }, { authScheme: 'Bearer', subject: hashOf('Bearer \xff\xfe') }],
+    ['an empty authorization', { authorization: '' }, {}],
+    ['an API key', { 'x-api-key': 'k' }, { authScheme: 'apiKey', subject: hashOf('k') }],
+    [
+      'authorization before API key',
+      { authorization: 'Basic eA==', 'x-api-key': 'k' },
+      { authScheme: 'Basic', subject: hashOf('Basic eA==') },
+    ],
+    ['fingerprints', { 'x-ja3': 'j3', 'x-ja4': 'j4' }, { ja3: 'j3', ja4: 'j4' }],
+    ['a certificate', { 'x-client-cert-sha256': 'ab' }, { clientCertificate: 'ab' }],
+  ];
+  for (const [name, headers, expected] of cases)
+    await t.test(name, () => assert.deepEqual(attributesOf(headers, 'salt'), { ...NOTHING, ...expected }));
+});
+
+test("the subject is what the gateways' recipe logs: 16 hex digits of SHA-256 over salt and header value", () => {
+  // printf 'per-deployment-saltBearer abc' | sha256sum | cut -c1-16
+  assert.equal(attributesOf({ authorization: 'Bearer abc' }, 'per-deployment-salt').subject, '1f6f75781bd0c57a');
+});
+
+test('answers 200 or 403, with the stored headers and no body', async (t) => {
+  const { app, store, observer, metrics } = createTestApp(t);
+  const clientId = observer.identifier.find(attributesOf(FROM, 'salt'));
+  const cases: [string, Parameters<typeof verdictOf>[0], number, string][] = [
+    ['a live denial', {}, 403, 'deny'],
+    ['a denial in shadow', { mode: 'shadow' }, 200, 'shadow'],
+    ['a denial that expired this moment', { expiresAt: NOW_MS }, 200, 'expired'],
+    ['an allowed bad client', { action: 'allow' }, 200, 'allow'],
+    ['a throttled client', { action: 'throttle' }, 200, 'allow'],
+    ['a good client', { verdict: 'good', action: 'allow', score: 0.01 }, 200, 'allow'],
+    ['no score', { verdict: 'unsure', action: 'allow', score: null }, 200, 'allow'],
+  ];
+  for (const [name, overrides, status, result] of cases)
+    await t.test(name, async () => {
+      const verdict = verdictOf({ ...overrides, clientId });
+      store.put(verdict);
+      const before = await countDecisions(metrics, result);
+      const reply = await app.inject({ url: '/v1/authz', headers: FROM });
+      assert.equal(reply.statusCode, status);
+      assert.equal(reply.body, '');
+      assert.equal(reply.headers['content-length'], '0');
+      assert.equal(reply.headers['x-assay-verdict'], verdict.verdict);
+      assert.equal(reply.headers['x-assay-score'], verdict.score === null ? '' : verdict.score.toFixed(4));
+      assert.equal(reply.headers['x-assay-reasons'], 'ordered-ids,pace');
+      assert.equal(reply.headers['x-assay-decision'], verdict.id);
+      assert.equal(reply.headers['x-assay-expired'], result === 'expired' ? 'true' : undefined);
+      assert.equal(await countDecisions(metrics, result), before + 1);
+    });
+});
+
+test('an unknown client is let through, without a verdict', async (t) => {
+  const { app, metrics } = createTestApp(t);
+  const reply = await app.inject({ url: '/v1/authz' });
+  assert.equal(reply.statusCode, 200);
+  assert.equal(reply.headers['x-assay-verdict'], undefined);
+  assert.equal(reply.headers['x-assay-reasons'], 'no-verdict');
+  assert.equal(await countDecisions(metrics, 'unknown'), 1);
+});
+
+test('a credential leads to its own client, whatever the address', async (t) => {
+  const { app, store } = createTestApp(t, { identifier: { find: ({ subject }) => subject ?? 'none' } });
+  store.put(verdictOf({ clientId: hashOf('Bearer stolen') }));
+  const ask = async (authorization: string) => (await app.inject({ url: '/v1/authz', headers: { authorization } })).statusCode;
+  assert.equal(await ask('Bearer stolen'), 403);
+  assert.equal(await ask('Bearer other'), 200);
+});
+
+test('a denied client is denied by any method, at any path below, with any body and however it spoils its request', async (t) => {
+  const { app, store, metrics } = createTestApp(t, { identifier: { find: () => 'c1' } });
+  store.put(verdictOf());
+  const headers = { 'x-assay-verdict': 'good', 'x-assay-score': '0', 'x-assay-decision': 'forged' };
+  const ways: InjectOptions[] = [
+    ...['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'PURGE'].map((method) => ({
+      method: method as 'GET',
+    })),
+    { url: '/v1/authz/v1/orders/17?x=1' },
+    { url: '/v1/authz/%zz' },
+    { url: '/v1/authz?verdict=good' },
+    { method: 'POST', payload: '{', headers: { ...headers, 'content-type': 'application/json' } },
+    { method: 'POST', payload: 'x', headers: { ...headers, 'content-type': 'junk' } },
+    { method: 'POST', payload: Buffer.alloc(2 ** 21), headers: { ...headers, 'content-type': 'text/plain' } },
+  ];
+  for (const way of ways) {
+    const reply = await app.inject({ url: '/v1/authz', headers, ...way });
+    assert.equal(reply.statusCode, 403, JSON.stringify(way).slice(0, 200));
+    assert.equal(reply.body, '');
+    assert.equal(reply.headers['x-assay-verdict'], 'bad');
+    assert.equal(reply.headers['x-assay-decision'], 'c1.k1.3');
+  }
+  assert.equal(await countDecisions(metrics, 'deny'), ways.length);
+});
+
+test('what only begins like the path is not a question', async (t) => {
+  const { app } = createTestApp(t);
+  assert.equal((await app.inject('/v1/authzoo')).statusCode, 404);
+});
+
+test('an error of ours lets the request through, says its code, and is counted', async (t) => {
+  const faults: [string, unknown, string][] = [
+    ['coded', new AssayError('ASSAY_MODEL_MISSING'), 'ASSAY_MODEL_MISSING'],
+    ['foreign', new TypeError('secret detail'), 'ASSAY_INTERNAL'],
+    ['not an error', 'secret detail', 'ASSAY_INTERNAL'],
+  ];
+  for (const [name, fault, code] of faults)
+    await t.test(name, async (t) => {
+      const find = () => {
+        throw fault;
+      };
+      const { app, metrics } = createTestApp(t, { identifier: { find } });
+      const reply = await app.inject({ url: '/v1/authz', headers: FROM });
+      assert.equal(reply.statusCode, 200);
+      assert.equal(reply.body, '');
+      assert.equal(reply.headers['x-assay-reasons'], code);
+      assert.equal(JSON.stringify(reply.headers).includes('secret'), false);
+      assert.equal(await countDecisions(metrics, 'error'), 1);
+    });
+});
+
+test('a stored header that cannot be sent lets the request through', async (t) => {
+  const { app, store } = createTestApp(t, { identifier: { find: () => 'c1' } });
+  store.put(verdictOf({ reasons: [{ kind: 'signal', name: 'two\nlines', text: '', weight: null, value: null }] }));
+  const base = await app.listen({ port: 0, host: '127.0.0.1' });
+  const reply = await fetch(`${base}/v1/authz`);
+  assert.equal(reply.status, 200);
+  assert.equal(reply.headers.get('x-assay-reasons'), 'ASSAY_INTERNAL');
+  assert.equal(reply.headers.get('x-assay-verdict'), null);
+});
+
+test('headers as large as gateways let through are read; larger ones get a coded 431', async (t) => {
+  const { app, store } = createTestApp(t, { identifier: { find: ({ clientIp }) => clientIp } });
+  store.put(verdictOf({ clientId: '9.9.9.9' }));
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  const { port } = app.server.address() as AddressInfo;
+  const ask = (bytes: number) =>
+    new Promise<{ status: number; body: string }>((resolve, reject) => {
+      const headers = { 'x-real-ip': '9.9.9.9', cookie: 'c'.repeat(bytes) };
+      const asked = httpRequest({ port, host: '127.0.0.1', path: '/v1/authz', headers }, async (response) => {
+        const body = Buffer.concat(await response.toArray()).toString();
+        resolve({ status: response.statusCode!, body });
+      });
+      asked.on('error', reject).end();
+    });
+  assert.deepEqual(await ask(48 * 1024), { status: 403, body: '' });
+  const refused = await ask(80 * 1024);
+  assert.equal(refused.status, 431);
+  assert.equal(JSON.parse(refused.body).error.code, 'ASSAY_REQUEST_TOO_LARGE');
+});
+
+test('any headers get an answer of 200 or 403 with an empty body', async (t) => {
+  const { app } = createTestApp(t);
+  const text = fc.string({ unit: fc.integer({ min: 32, max: 255 }).map((code) => String.fromCharCode(code)), maxLength: 300 });
+  const names = ['x-real-ip', 'x-forwarded-for', 'user-agent', 'x-original-user-agent', 'authorization', 'x-api-key', 'x-ja4'];
+  const headers = fc.dictionary(fc.constantFrom(...names, 'x-client-cert-sha256', 'x-assay-verdict', 'x-ja3'), text);
+  await fc.assert(
+    fc.asyncProperty(headers, async (given) => {
+      const reply = await app.inject({ url: '/v1/authz', headers: given });
+      assert.equal(reply.statusCode, 200);
+      assert.equal(reply.body, '');
+      assert.equal(reply.headers['x-assay-reasons'], 'no-verdict');
+    }),
+    { numRuns: 300, seed: 7 },
+  );
+});
