@@ -65,17 +65,22 @@ function letterOf(rejection: Rejection, record: { bytes: Uint8Array; origin: str
   return { ...rejection, origin: record.origin, bytes: record.bytes };
 }
 
-/** Scores all snapshots in one batch, decides them in order, and returns each client's newest verdict. */
+/**
+ * Scores all snapshots in one batch and decides them in order. Returns each client's newest verdict; only that one is
+ * explained, since the others of the delivery are overtaken before anyone can read them.
+ */
 function decideAll(snapshots: readonly Snapshot[], { classifier, context, store, onVerdict }: Stages): Verdict[] {
   const width = classifier.width;
   const vectors = new Float32Array(snapshots.length * width);
   snapshots.forEach((snapshot, i) => {
     vectors.set(snapshot.vector, i * width);
   });
+  const lastOf = new Map(snapshots.map(({ clientId }, i) => [clientId, i]));
   const newest = new Map<string, Verdict>();
   classifier.score(vectors, snapshots.length).forEach((scored, i) => {
     const snapshot = snapshots[i]!;
-    const explanation = scored.error ? null : classifier.explain(snapshot.vector);
+    const isNewest = lastOf.get(snapshot.clientId) === i;
+    const explanation = isNewest && !scored.error ? classifier.explain(snapshot.vector) : null;
     const standing = newest.get(snapshot.clientId) ?? store.standing(snapshot.clientId);
     const verdict = decide(snapshot, scored, explanation, standing, context);
     newest.set(verdict.clientId, verdict);

@@ -6,9 +6,10 @@ import { mkdirSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { RECORD_VERSION } from '../core/client-record.ts';
 import type { Label, Verdict } from '../core/contracts.ts';
+import { featureSet } from '../core/features.ts';
 import type { LinkChange } from '../core/identify.ts';
 import type { Observer } from '../core/observe.ts';
-import { featureSet } from '../core/features.ts';
+import { hashString } from '../core/stats.ts';
 import type { DeadLetter } from './source.ts';
 import type { VerdictStore } from './verdict-store.ts';
 
@@ -29,14 +30,22 @@ export class DiskStore {
   constructor(folder: string) {
     mkdirSync(folder, { recursive: true });
     this.#root = open({ path: folder, mapSize: MAP_SIZE_BYTES, maxDbs: 8 });
-    // A record is read only by the layout and counting that wrote it.
-    this.#records = this.#root.openDB({ name: `records-v${RECORD_VERSION}-${featureSet}`, encoding: 'binary' });
+    this.#records = this.#root.openDB({ name: 'records', encoding: 'binary' });
     this.#links = this.#root.openDB({ name: 'links' });
     this.#verdicts = this.#root.openDB({ name: 'verdicts' });
     this.#labels = this.#root.openDB({ name: 'labels' });
     this.#letters = this.#root.openDB({ name: 'dead-letters' });
     this.#meta = this.#root.openDB({ name: 'meta' });
-    this.#sequence = this.#meta.get('sequence') ?? 0;
+    this.#sequence = this.get('sequence');
+    this.#forgetOtherLayouts();
+  }
+
+  /** A record is read only by the layout and counting that wrote it; sessions begin anew after an update. */
+  #forgetOtherLayouts(): void {
+    const layout = hashString(`${RECORD_VERSION} ${featureSet}`);
+    if (this.get('layout') === layout) return;
+    this.#records.clearSync();
+    this.#meta.putSync('layout', layout);
   }
 
   /** Puts back what was kept; returns how many clients came back. */

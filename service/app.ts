@@ -1,0 +1,179 @@
+/** Wires a server: where calls come from, where verdicts go, what is kept, and the order of starting and stopping. */
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import type { Config } from './config.ts';
+import type { LinkChange } from './core/identify.ts';
+import { DiskStore } from './io/disk-store.ts';
+import { createReplaySource } from './io/files.ts';
+import { createHttp } from './io/http.ts';
+import { createHttpSource } from './io/http-source.ts';
+import { connectKafka, type KafkaConnection, type KafkaOptions } from './io/kafka.ts';
+import { countRejection, createMetrics, type Metrics } from './io/metrics.ts';
+import { packageRoot } from './io/package-root.ts';
+import { splitBody } from './io/post-body.ts';
+import type { Source } from './io/source.ts';
+import { runPipeline, type Stages } from './pipeline.ts';
+import { createStages, type ScoringStages } from './stages.ts';
+
+export interface App {
+  readonly http: FastifyInstance;
+  /** Listens and serves until `signal` aborts, then lets what is under way finish and closes everything. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+const BUNDLED_LOG = join(packageRoot, 'datasets', 'apache-access', 'access.log.gz');
+
+/** @throws AssayError where the model, the policy or Kafka can't be used */
+export async function createApp(config: Config): Promise<App> {
+  let keepLink: (change: LinkChange) => void = () => {};
+  const scoring = await createStages(config, (change) => keepLink(change));
+  const disk = new DiskStore(config.ASSAY_DATA);
+  keepLink = (change) => disk.keepLink(change);
+  const restored = disk.restore(scoring.observer, scoring.store);
+  const metrics = createMetrics(scoring.observer, scoring.store);
+  const posted = createHttpSource({ maxWaiting: config.ASSAY_HTTP_QUEUE });
+  let isReady = false;
+  const http = await createHttp({
+    store: scoring.store,
+    identifier: scoring.observer.identifier,
+    metrics,
+    post: posted.post,
+    splitBody,
+    keepLabel: (label) => disk.keepLabel(label),
+    readiness: () => ({ ready: isReady, detail: isReady ? 'serving' : 'starting' }),
+    subjectSalt: config.ASSAY_SUBJECT_SALT,
+    now: Date.now,
+    webFolder: join(packageRoot, 'service', 'web'),
+    logger: { level: config.LOG_LEVEL },
+  });
+  http.log.info(`${scoring.context.model} loaded; ${restored} clients restored from ${config.ASSAY_DATA}`);
+  if (config.ASSAY_KEY === 'assay')
+    http.log.warn('client ids are hashed with the default key; set ASSAY_KEY to a secret of your own');
+
+  return {
+    http,
+    async run(signal) {
+      const kafka = config.KAFKA_BROKERS ? await connectKafka(kafkaOptions(config, (text) => http.log.warn(text))) : null;
+      try {
+        if (kafka) await loadVerdicts(kafka, scoring, http, signal);
+        const inputs = [posted, ...(kafka ? [kafka.source] : []), ...recordedSources(config, disk, http)];
+        const stages = completeStages(scoring, disk, kafka, metrics);
+        await http.listen({ host: config.HOST, port: config.PORT });
+        isReady = true;
+        await runAll(
+          signal,
+          inputs.map((source) => (stop) => runPipeline(measured(source, metrics), stages, stop)),
+          kafka ? (stop) => kafka.followLabels((label) => disk.keepLabel(label), stop) : null,
+        );
+      } finally {
+        isReady = false;
+        await http.close();
+        await kafka?.close();
+        await disk.close();
+      }
+    },
+  };
+}
+
+type Task = (stop: AbortSignal) => Promise<void>;
+
+/** Runs all until each has ended; the first that fails stops the others, so that no half-working server lingers. */
+async function runAll(signal: AbortSignal, tasks: readonly Task[], follow: Task | null): Promise<void> {
+  const failed = new AbortController();
+  const stop = AbortSignal.any([signal, failed.signal]);
+  const guarded = [...tasks, ...(follow ? [follow] : [])].map((task) =>
+    task(stop).catch((error: unknown) => {
+      failed.abort();
+      throw error;
+    }),
+  );
+  const outcomes = await Promise.allSettled(guarded);
+  const fault = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (fault) throw fault.reason;
+}
+
+function completeStages(scoring: ScoringStages, disk: DiskStore, kafka: KafkaConnection | null, metrics: Metrics): Stages {
+  return {
+    ...scoring,
+    onVerdict: ({ verdict }) => metrics.verdicts.inc({ verdict }),
+    async publish(verdicts, touched) {
+      await disk.keep(scoring.observer, verdicts, touched);
+      await kafka?.publish(verdicts);
+    },
+    async bury(letters) {
+      if (letters.length === 0) return;
+      for (const { rejected } of letters) countRejection(metrics, rejected);
+      await disk.bury(letters);
+      await kafka?.bury(letters);
+    },
+  };
+}
+
+/** The configured files, or the bundled log where nothing else brings calls; each is read on from where it was left. */
+function recordedSources(config: Config, disk: DiskStore, http: FastifyInstance): Source[] {
+  const files = config.ASSAY_FILES.split(',').filter(Boolean);
+  const resume = (path: string, callsPerSecond: number, format?: string) =>
+    createReplaySource(path, {
+      ...(format ? { format } : {}),
+      callsPerSecond,
+      startAt: disk.get(`read:${path}`),
+      onReplayed: (records) => void disk.set(`read:${path}`, records),
+      onFault: ({ code, message }) => http.log.error({ code, path }, message),
+    });
+  if (files.length > 0) return files.map((path) => resume(path, Number.POSITIVE_INFINITY, config.ASSAY_FORMAT));
+  if (config.KAFKA_BROKERS || config.ASSAY_REPLAY_RATE === 0) return [];
+  const done = disk.get(`read:${BUNDLED_LOG}`);
+  http.log.info(
+    `no source is set (KAFKA_BROKERS, ASSAY_FILES): replaying a real web log of 2015, ${config.ASSAY_REPLAY_RATE} calls/s` +
+      `${done > 0 ? `, from call ${done} on` : ''}; ASSAY_REPLAY_RATE=0 turns that off`,
+  );
+  return [resume(BUNDLED_LOG, config.ASSAY_REPLAY_RATE, 'combined')];
+}
+
+function measured({ name, deliveries }: Source, metrics: Metrics): Source {
+  return {
+    name,
+    async *deliveries(signal) {
+      for await (const delivery of deliveries(signal)) {
+        const stopTimer = metrics.deliverySeconds.startTimer();
+        yield {
+          ...delivery,
+          async acknowledge(outcome) {
+            await delivery.acknowledge(outcome);
+            metrics.calls.inc(outcome.accepted);
+            stopTimer();
+          },
+        };
+      }
+    },
+  };
+}
+
+function kafkaOptions(config: Config, onNotice: (text: string) => void): KafkaOptions {
+  return {
+    brokers: config.KAFKA_BROKERS.split(','),
+    group: config.KAFKA_GROUP,
+    topics: {
+      calls: config.KAFKA_CALLS_TOPIC,
+      verdicts: config.KAFKA_VERDICTS_TOPIC,
+      labels: config.KAFKA_LABELS_TOPIC,
+      deadLetters: config.KAFKA_DEAD_LETTERS_TOPIC,
+    },
+    wireFormat: config.KAFKA_WIRE_FORMAT,
+    registryUrl: config.SCHEMA_REGISTRY_URL,
+    onNotice,
+  };
+}
+
+async function loadVerdicts(
+  kafka: KafkaConnection,
+  { store }: ScoringStages,
+  http: FastifyInstance,
+  signal: AbortSignal,
+): Promise<void> {
+  const { records, rejected, isComplete } = await kafka.loadVerdicts((_clientId, verdict) => {
+    if (verdict) store.put(verdict);
+  }, signal);
+  http.log.info(`${records} verdicts read from Kafka${rejected > 0 ? `, ${rejected} unreadable` : ''}`);
+  if (!isComplete) http.log.warn('the verdict topic could not be read to its end; look-ups may miss clients');
+}

@@ -1,0 +1,186 @@
+/**
+ * What a model's manifest says, and the arithmetic that goes with it: scaling, calibration, novelty, explanation.
+ * Training writes these numbers and serving reads them, so that both do the same sums.
+ */
+import { type Static, Type } from 'typebox';
+import { Value } from 'typebox/value';
+import { AssayError } from './errors.ts';
+
+const Numbers = Type.Array(Type.Number());
+const Probability = Type.Number({ minimum: 0, maximum: 1 });
+
+export const Manifest = Type.Object({
+  format: Type.Literal(1),
+  id: Type.String({ minLength: 1 }),
+  featureSet: Type.String(),
+  features: Type.Array(Type.String()),
+  /** Names of the family head's outputs, in order. */
+  families: Type.Array(Type.String()),
+  /** The net sees clamp((x - mean) / deviation, ±clip). */
+  scaling: Type.Object({ mean: Numbers, deviation: Numbers, clip: Type.Number({ exclusiveMinimum: 0 }) }),
+  /** Platt 1999: log-odds = slope · logit + intercept. Linear, so that contributions still add up. */
+  calibration: Type.Object({ slope: Type.Number(), intercept: Type.Number() }),
+  thresholds: Type.Object({ badAt: Probability, goodBelow: Probability }),
+  /** Distance² is the mean of (direction · scaled)² over whitened directions; beyond the limit a session is novel. */
+  novelty: Type.Object({ directions: Type.Array(Numbers), limit: Type.Number({ exclusiveMinimum: 0 }) }),
+  checksums: Type.Object({ 'model.json': Type.String(), 'weights.bin': Type.String() }),
+  data: Type.Array(Type.Record(Type.String(), Type.Unknown())),
+  seed: Type.Integer(),
+  backend: Type.String(),
+  metrics: Type.Record(Type.String(), Type.Unknown()),
+});
+export type Manifest = Static<typeof Manifest>;
+
+/** @throws AssayError ASSAY_MODEL_MALFORMED, with every fault told at once */
+export function readManifest(file: unknown): Manifest {
+  if (!Value.Check(Manifest, file)) {
+    const faults = Value.Errors(Manifest, file).map((e) => `${e.instancePath || '/'} ${e.message}`);
+    throw new AssayError('ASSAY_MODEL_MALFORMED', faults.join('; '));
+  }
+  const width = file.features.length;
+  const { scaling, novelty } = file;
+  const widths = [scaling.mean, scaling.deviation, ...novelty.directions].map((numbers) => numbers.length);
+  if (widths.some((n) => n !== width)) throw new AssayError('ASSAY_MODEL_MALFORMED', `not all rows are ${width} wide`);
+  if (scaling.deviation.some((d) => !(d > 0))) throw new AssayError('ASSAY_MODEL_MALFORMED', 'a deviation is not above 0');
+  return file;
+}
+
+/** Scales `rows` vectors, one after the other in `vectors`, into `out`. */
+export function scale({ scaling }: Pick<Manifest, 'scaling'>, vectors: ArrayLike<number>, rows: number, out: Float32Array): void {
+  const { mean, deviation, clip } = scaling;
+  const width = mean.length;
+  for (let i = 0, k = 0; i < rows; i++)
+    for (let j = 0; j < width; j++, k++) out[k] = Math.max(-clip, Math.min(clip, (vectors[k]! - mean[j]!) / deviation[j]!));
+}
+
+export function calibrate({ slope, intercept }: Manifest['calibration'], logit: number): number {
+  return 1 / (1 + Math.exp(-(slope * logit + intercept)));
+}
+
+/** Directions laid out flat once, since novelty is taken of every snapshot. */
+export interface NoveltyGauge {
+  readonly directions: Float64Array;
+  readonly limit: number;
+}
+
+export function createNoveltyGauge({ directions, limit }: Manifest['novelty']): NoveltyGauge {
+  return { directions: Float64Array.from(directions.flat()), limit };
+}
+
+/** Distance of one scaled vector from the training data over the limit: above 1 is novel. 0 where there are no directions. */
+export function noveltyOf({ directions, limit }: NoveltyGauge, scaled: Float32Array, at: number, width: number): number {
+  const count = directions.length / width;
+  let sum = 0;
+  for (let i = 0, k = 0; i < count; i++) {
+    let along = 0;
+    for (let j = 0; j < width; j++, k++) along += directions[k]! * scaled[at + j]!;
+    sum += along * along;
+  }
+  return count === 0 ? 0 : Math.sqrt(sum / count) / limit;
+}
+
+/** A dense net with two hidden ReLU layers and one output; matrices are row by row, input first, as TensorFlow.js keeps them. */
+export interface DenseNet {
+  readonly kernel1: Float32Array;
+  readonly bias1: Float32Array;
+  readonly kernel2: Float32Array;
+  readonly bias2: Float32Array;
+  readonly kernel3: Float32Array;
+  readonly bias3: number;
+}
+
+/** The net's output for one scaled vector. */
+export function forward(net: DenseNet, x: Float32Array): number {
+  const hidden1 = rectify(affine(x, net.kernel1, net.bias1));
+  const hidden2 = rectify(affine(hidden1, net.kernel2, net.bias2));
+  let sum = net.bias3;
+  for (let j = 0; j < hidden2.length; j++) sum += hidden2[j]! * net.kernel3[j]!;
+  return sum;
+}
+
+function affine(x: ArrayLike<number>, kernel: Float32Array, bias: ArrayLike<number>): Float64Array {
+  const out = Float64Array.from(bias);
+  const width = out.length;
+  for (let i = 0; i < x.length; i++) {
+    const value = x[i]!;
+    if (value === 0) continue;
+    for (let j = 0, k = i * width; j < width; j++, k++) out[j]! += value * kernel[k]!;
+  }
+  return out;
+}
+
+function rectify(values: Float64Array): Float64Array {
+  for (let i = 0; i < values.length; i++) if (values[i]! < 0) values[i] = 0;
+  return values;
+}
+
+/**
+ * Integrated gradients (Sundararajan, Taly & Yan 2017) from the average training session (the zero vector) to `x`,
+ * one number a feature; together they are forward(x) - forward(0). On a ReLU net the integral needs no steps: along
+ * the straight line each hidden unit is active on known stretches, so the gradient is summed over those exactly.
+ */
+export function attribute(net: DenseNet, x: Float32Array): Float64Array {
+  const { kernel1, kernel2, kernel3 } = net;
+  const units1 = net.bias1.length;
+  const units2 = net.bias2.length;
+  const together = activeTogether(net, x);
+  const pull = new Float64Array(units1);
+  for (let i = 0, k = 0; i < units1; i++)
+    for (let j = 0; j < units2; j++, k++) pull[i]! += kernel2[k]! * kernel3[j]! * together[k]!;
+  const out = new Float64Array(x.length);
+  for (let f = 0, k = 0; f < x.length; f++) {
+    let sum = 0;
+    for (let i = 0; i < units1; i++, k++) sum += kernel1[k]! * pull[i]!;
+    out[f] = sum * x[f]!;
+  }
+  return out;
+}
+
+/** For units i of the first and j of the second hidden layer: the share of the way from 0 to `x` on which both are active. */
+function activeTogether(net: DenseNet, x: Float32Array): Float64Array {
+  const { bias1, bias2, kernel1, kernel2 } = net;
+  const units2 = bias2.length;
+  const push = affine(x, kernel1, new Float32Array(bias1.length));
+  // Unit i is bias1 + t · push; it switches at most once on the way.
+  const switchAt = push.map((p, i) => (p === 0 ? 2 : -bias1[i]! / p));
+  const isActive = Array.from(bias1, (b, i) => b > 0 || (b === 0 && push[i]! > 0));
+  const order = [...switchAt.keys()]
+    .filter((i) => switchAt[i]! > 0 && switchAt[i]! < 1)
+    .sort((a, b) => switchAt[a]! - switchAt[b]!);
+  const level = Float64Array.from(bias2);
+  const slope = new Float64Array(units2);
+  const steer = (i: number, sign: number) => {
+    for (let j = 0; j < units2; j++) {
+      level[j]! += sign * bias1[i]! * kernel2[i * units2 + j]!;
+      slope[j]! += sign * push[i]! * kernel2[i * units2 + j]!;
+    }
+  };
+  isActive.forEach((active, i) => {
+    if (active) steer(i, 1);
+  });
+  const together = new Float64Array(bias1.length * units2);
+  const activeSoFar = new Float64Array(units2);
+  let from = 0;
+  for (const i of order) {
+    addActive(activeSoFar, level, slope, from, switchAt[i]!);
+    from = switchAt[i]!;
+    // Active until here counts what was; active from here on counts the rest, added at the end.
+    for (let j = 0; j < units2; j++) together[i * units2 + j] = isActive[i] ? activeSoFar[j]! : -activeSoFar[j]!;
+    steer(i, isActive[i] ? -1 : 1);
+    isActive[i] = !isActive[i];
+  }
+  addActive(activeSoFar, level, slope, from, 1);
+  for (let i = 0, k = 0; i < isActive.length; i++)
+    for (let j = 0; j < units2; j++, k++) if (isActive[i]) together[k]! += activeSoFar[j]!;
+  return together;
+}
+
+/** Adds, for each unit `level + t · slope`, how much of the stretch from `from` to `to` it is above 0. */
+function addActive(sum: Float64Array, level: Float64Array, slope: Float64Array, from: number, to: number): void {
+  for (let j = 0; j < sum.length; j++) {
+    const start = level[j]! + from * slope[j]!;
+    const end = level[j]! + to * slope[j]!;
+    if (start > 0 && end > 0) sum[j]! += to - from;
+    else if (start > 0 || end > 0) sum[j]! += ((to - from) * Math.max(start, end)) / Math.abs(start - end);
+  }
+}

@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { checksumsOf, type ModelFiles, serializeModel, writeModel } from '../../training/model-folder.ts';
+import { createNet } from '../../training/net.ts';
+import { featureNames, featureSet } from '../core/features.ts';
+import type { Manifest } from '../core/model.ts';
+import { type Classifier, findModel, listModels, loadClassifier } from './classifier.ts';
+import { loadTensorFlow } from './tensorflow.ts';
+
+const width = featureNames.length;
+const families = ['alpha', 'beta', 'gamma'];
+const root = mkdtempSync(join(tmpdir(), 'assay-models-'));
+after(() => rmSync(root, { recursive: true }));
+
+function manifestOf(files: ModelFiles, change: Partial<Manifest> = {}): Manifest {
+  return {
+    format: 1,
+    id: 'small',
+    featureSet,
+    features: [...featureNames],
+    families,
+    scaling: { mean: featureNames.map(() => 0.5), deviation: featureNames.map(() => 2), clip: 5 },
+    calibration: { slope: 0.8, intercept: -0.25 },
+    thresholds: { badAt: 0.9, goodBelow: 0.5 },
+    novelty: { directions: [featureNames.map((_, i) => (i === 0 ? 1 : 0))], limit: 2 },
+    checksums: checksumsOf(files),
+    data: [],
+    seed: 1,
+    backend: 'wasm',
+    metrics: {},
+    ...change,
+  };
+}
+
+/** A copy of the good model with something done to it. */
+function spoilt(name: string, spoil: (folder: string) => void): string {
+  const folder = join(root, name);
+  cpSync(join(root, 'small'), folder, { recursive: true });
+  spoil(folder);
+  return folder;
+}
+
+function rewriteManifest(folder: string, change: Partial<Manifest>): void {
+  const manifest = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as Manifest;
+  writeFileSync(join(folder, 'manifest.json'), JSON.stringify({ ...manifest, ...change }));
+}
+
+const vectors = Float32Array.from({ length: 100 * width }, (_, i) => Math.abs(Math.sin(i * 7.31)) * 3);
+const rowOf = (i: number) => vectors.slice(i * width, (i + 1) * width);
+
+let classifier: Classifier;
+let files: ModelFiles;
+before(async () => {
+  const tf = await loadTensorFlow('wasm');
+  files = await serializeModel(tf, createNet(tf, width, families.length, { hidden: [12, 6], seed: 3 }));
+  writeModel(join(root, 'small'), files, manifestOf(files), '');
+  classifier = await loadClassifier(join(root, 'small'));
+});
+
+describe('score', () => {
+  it('gives a vector the same bits alone, in any company and at any place', () => {
+    const together = classifier.score(vectors, 100);
+    for (const rows of [1, 2, 31, 33, 64]) assert.deepEqual(classifier.score(vectors, rows), together.slice(0, rows));
+    for (const [i, scored] of together.entries()) assert.deepEqual(classifier.score(rowOf(i), 1)[0], scored);
+  });
+
+  it('gives probabilities that differ, a family and a distance', () => {
+    const scored = classifier.score(vectors, 100);
+    assert.ok(new Set(scored.map(({ score }) => score)).size > 90);
+    for (const { score, family, novelty, error } of scored) {
+      assert.ok(score! > 0 && score! < 1);
+      assert.ok(families.includes(family!));
+      assert.ok(novelty! >= 0);
+      assert.equal(error, null);
+    }
+  });
+
+  it('turns what is not finite into a coded error, and only for that row', () => {
+    const poisoned = vectors.slice(0, 3 * width);
+    poisoned[width + 4] = Number.NaN;
+    const [first, second, third] = classifier.score(poisoned, 3);
+    assert.deepEqual(second, { score: null, novelty: null, family: null, error: 'ASSAY_SCORE_NOT_FINITE' });
+    assert.deepEqual([first, third], [classifier.score(rowOf(0), 1)[0], classifier.score(rowOf(2), 1)[0]]);
+  });
+});
+
+describe('explain', () => {
+  it("adds up to the score's log-odds", () => {
+    const scored = classifier.score(vectors, 50);
+    scored.forEach(({ score }, i) => {
+      const { baseLogOdds, contributions } = classifier.explain(rowOf(i));
+      const total = Array.from(contributions).reduce((sum, share) => sum + share, baseLogOdds);
+      assert.ok(Math.abs(total - Math.log(score! / (1 - score!))) < 1e-4, `row ${i}: ${total}`);
+    });
+  });
+});
+
+describe('loadClassifier', () => {
+  const refused = (code: string, name: string, spoil: (folder: string) => void) =>
+    assert.rejects(loadClassifier(spoilt(name, spoil)), { code });
+
+  it('refuses a model that is not there', () =>
+    assert.rejects(loadClassifier(join(root, 'none')), { code: 'ASSAY_MODEL_MISSING' }));
+  it('refuses a model without its weights', () =>
+    refused('ASSAY_MODEL_MISSING', 'a', (folder) => rmSync(join(folder, 'weights.bin'))));
+  it('refuses weights of which one bit differs', () =>
+    refused('ASSAY_MODEL_CHECKSUM', 'b', (folder) => {
+      const bytes = Buffer.from(files['weights.bin']);
+      bytes[40]! ^= 1;
+      writeFileSync(join(folder, 'weights.bin'), bytes);
+    }));
+  it('refuses another feature set', () =>
+    refused('ASSAY_MODEL_FEATURE_SET', 'c', (folder) => rewriteManifest(folder, { featureSet: 'f7.1-00000000' })));
+  it('refuses a manifest that is no JSON', () =>
+    refused('ASSAY_MODEL_MALFORMED', 'd', (folder) => writeFileSync(join(folder, 'manifest.json'), '{')));
+  it('refuses files that match their checksums and are no model', () =>
+    refused('ASSAY_MODEL_MALFORMED', 'e', (folder) => {
+      const broken = { ...files, 'model.json': Buffer.from('{}') };
+      writeModel(folder, broken, manifestOf(broken), '');
+    }));
+  it('refuses a backend that is not to be had', () =>
+    assert.rejects(loadTensorFlow('webgpu' as 'cpu'), { code: 'ASSAY_CONFIG_INVALID' }));
+  it('scores alike, within rounding, on the plain backend', async () => {
+    const wasm = classifier.score(vectors, 20);
+    const cpu = (await loadClassifier(join(root, 'small'), 'cpu')).score(vectors, 20);
+    await loadTensorFlow('wasm');
+    for (const [i, { score }] of cpu.entries()) assert.ok(Math.abs(score! - wasm[i]!.score!) < 1e-5);
+  });
+});
+
+describe('findModel', () => {
+  it('takes the named one, a path, or the default', () => {
+    assert.equal(findModel('small', root), join(root, 'small'));
+    assert.equal(findModel(join(root, 'small')), join(root, 'small'));
+    assert.throws(() => findModel('', root), { code: 'ASSAY_MODEL_MISSING' });
+    writeFileSync(join(root, 'DEFAULT'), 'small\n');
+    assert.equal(findModel('', root), join(root, 'small'));
+    assert.throws(() => findModel('nowhere', root), { code: 'ASSAY_MODEL_MISSING', message: /nowhere/ });
+  });
+  it('lists what is there', () => {
+    const [small] = listModels(root).filter(({ manifest }) => manifest.id === 'small' && manifest.featureSet === featureSet);
+    assert.equal(small?.manifest.families.length, 3);
+    assert.deepEqual(listModels(join(root, 'empty')), []);
+  });
+});

@@ -1,0 +1,188 @@
+/** A trained model, loaded and checked, that scores snapshots in batches and explains single ones. */
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { AssayError } from '../core/errors.ts';
+import { featureSet } from '../core/features.ts';
+import {
+  attribute,
+  calibrate,
+  createNoveltyGauge,
+  type DenseNet,
+  forward,
+  type Manifest,
+  noveltyOf,
+  readManifest,
+  scale,
+} from '../core/model.ts';
+import type { Explanation, Scored } from '../core/verdict.ts';
+import { packageRoot } from './package-root.ts';
+import { type BackendName, loadTensorFlow, type TensorFlow } from './tensorflow.ts';
+
+export interface Classifier {
+  readonly manifest: Manifest;
+  /** Features in a vector. */
+  readonly width: number;
+  /** Scores `rows` vectors that lie one after the other; a vector's result does not depend on its neighbours. */
+  score(vectors: Float32Array, rows: number): Scored[];
+  explain(vector: Float32Array): Explanation;
+}
+
+/** Rows a prediction; short batches are padded, so that the same kernel meets every vector and its bits never vary. */
+const BATCH_ROWS = 32;
+
+/**
+ * Finds a model's folder: a path, an id in `models`, or the one that models/DEFAULT names.
+ *
+ * @throws AssayError ASSAY_MODEL_MISSING
+ */
+export function findModel(model = '', models = ''): string {
+  const root = models || join(packageRoot, 'models');
+  const named = model || readDefault(root);
+  const folder = isAbsolute(named) || existsSync(join(named, 'manifest.json')) ? named : join(root, named);
+  if (!existsSync(join(folder, 'manifest.json')))
+    throw new AssayError('ASSAY_MODEL_MISSING', `${folder} holds no manifest.json; \`assay models\` lists what is there`);
+  return folder;
+}
+
+function readDefault(root: string): string {
+  try {
+    return readFileSync(join(root, 'DEFAULT'), 'utf8').trim();
+  } catch (error) {
+    throw new AssayError('ASSAY_MODEL_MISSING', `${join(root, 'DEFAULT')} does not name one`, { cause: error });
+  }
+}
+
+/** Manifests of all models in a folder; those that can't be read are left out. */
+export function listModels(models = ''): { manifest: Manifest; isDefault: boolean }[] {
+  const root = models || join(packageRoot, 'models');
+  const folders = existsSync(root) ? readdirSync(root).filter((name) => existsSync(join(root, name, 'manifest.json'))) : [];
+  const byDefault = existsSync(join(root, 'DEFAULT')) ? readDefault(root) : '';
+  return folders.map((name) => ({
+    manifest: readManifest(readJson(join(root, name, 'manifest.json'))),
+    isDefault: name === byDefault,
+  }));
+}
+
+function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new AssayError('ASSAY_MODEL_MALFORMED', `${path}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/**
+ * Loads a model after checking that its files are those that its manifest was written for.
+ *
+ * @throws AssayError ASSAY_MODEL_MISSING, _MALFORMED, _CHECKSUM or _FEATURE_SET
+ */
+export async function loadClassifier(folder: string, backend: BackendName = 'auto'): Promise<Classifier> {
+  if (!existsSync(join(folder, 'manifest.json'))) throw new AssayError('ASSAY_MODEL_MISSING', folder);
+  const manifest = readManifest(readJson(join(folder, 'manifest.json')));
+  if (manifest.featureSet !== featureSet)
+    throw new AssayError('ASSAY_MODEL_FEATURE_SET', `${manifest.id} wants ${manifest.featureSet}, this is ${featureSet}`);
+  const files = checkedFiles(folder, manifest);
+  const tf = await loadTensorFlow(backend);
+  const model = await loadNet(tf, files['model.json'], files['weights.bin']);
+  return createClassifier(tf, model, manifest);
+}
+
+type ModelFile = keyof Manifest['checksums'];
+
+function checkedFiles(folder: string, { checksums, id }: Manifest): Record<ModelFile, Buffer> {
+  const read = (name: ModelFile): Buffer => {
+    if (!existsSync(join(folder, name))) throw new AssayError('ASSAY_MODEL_MISSING', join(folder, name));
+    const bytes = readFileSync(join(folder, name));
+    const sum = createHash('sha256').update(bytes).digest('hex');
+    if (sum !== checksums[name]) throw new AssayError('ASSAY_MODEL_CHECKSUM', `${id}/${name} is ${sum}`);
+    return bytes;
+  };
+  return { 'model.json': read('model.json'), 'weights.bin': read('weights.bin') };
+}
+
+async function loadNet(tf: typeof TensorFlow, json: Buffer, weights: Buffer): Promise<TensorFlow.LayersModel> {
+  try {
+    const { modelTopology, weightsManifest } = JSON.parse(json.toString('utf8'));
+    const weightData = new Uint8Array(weights).buffer;
+    return await tf.loadLayersModel({
+      load: async () => ({ modelTopology, weightSpecs: weightsManifest[0].weights, weightData }),
+    });
+  } catch (error) {
+    throw new AssayError('ASSAY_MODEL_MALFORMED', (error as Error).message, { cause: error });
+  }
+}
+
+function createClassifier(tf: typeof TensorFlow, model: TensorFlow.LayersModel, manifest: Manifest): Classifier {
+  const width = manifest.features.length;
+  const { calibration, families } = manifest;
+  const gauge = createNoveltyGauge(manifest.novelty);
+  const net = denseNet(model);
+  const baseLogOdds = calibration.slope * forward(net, new Float32Array(width)) + calibration.intercept;
+  const batch = new Float32Array(BATCH_ROWS * width);
+
+  const scoreBatch = (vectors: Float32Array, rows: number): Scored[] => {
+    batch.fill(0);
+    scale(manifest, vectors, rows, batch);
+    const { logits, familyLogits } = predict(tf, model, batch, width);
+    return Array.from({ length: rows }, (_, i) => {
+      const score = calibrate(calibration, logits[i]!);
+      const novelty = noveltyOf(gauge, batch, i * width, width);
+      if (!Number.isFinite(score) || !Number.isFinite(novelty)) return NOT_FINITE;
+      return {
+        score,
+        novelty,
+        family: families[indexOfMax(familyLogits, i * families.length, families.length)] ?? null,
+        error: null,
+      };
+    });
+  };
+
+  return {
+    manifest,
+    width,
+    score(vectors, rows) {
+      const scored: Scored[] = [];
+      for (let from = 0; from < rows; from += BATCH_ROWS) {
+        const to = Math.min(rows, from + BATCH_ROWS);
+        scored.push(...scoreBatch(vectors.subarray(from * width, to * width), to - from));
+      }
+      return scored;
+    },
+    explain(vector) {
+      const scaled = new Float32Array(width);
+      scale(manifest, vector, 1, scaled);
+      return { baseLogOdds, contributions: attribute(net, scaled).map((share) => calibration.slope * share) };
+    },
+  };
+}
+
+const NOT_FINITE: Scored = { score: null, novelty: null, family: null, error: 'ASSAY_SCORE_NOT_FINITE' };
+
+function predict(tf: typeof TensorFlow, model: TensorFlow.LayersModel, batch: Float32Array, width: number) {
+  return tf.tidy(() => {
+    const [bad, family] = model.predict(tf.tensor2d(batch, [BATCH_ROWS, width])) as [TensorFlow.Tensor, TensorFlow.Tensor];
+    return { logits: bad.dataSync(), familyLogits: family.dataSync() };
+  });
+}
+
+function indexOfMax(values: ArrayLike<number>, from: number, count: number): number {
+  let best = 0;
+  for (let i = 1; i < count; i++) if (values[from + i]! > values[from + best]!) best = i;
+  return best;
+}
+
+/** The weights behind the bad head, for explaining. */
+function denseNet(model: TensorFlow.LayersModel): DenseNet {
+  const read = (layer: string) =>
+    model
+      .getLayer(layer)
+      .getWeights()
+      .map((w) => w.dataSync() as Float32Array);
+  const [kernel1, bias1] = read('hidden1');
+  const [kernel2, bias2] = read('hidden2');
+  const [kernel3, bias3] = read('bad');
+  if (!kernel1 || !bias1 || !kernel2 || !bias2 || !kernel3 || !bias3)
+    throw new AssayError('ASSAY_MODEL_MALFORMED', 'a dense layer has no kernel or no bias');
+  return { kernel1, bias1, kernel2, bias2, kernel3, bias3: bias3[0]! };
+}

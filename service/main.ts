@@ -1,0 +1,135 @@
+#!/usr/bin/env node
+/** The process: commands, signals, exit codes. */
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SingleBar } from 'cli-progress';
+import { Command } from 'commander';
+import { createApp } from './app.ts';
+import { readConfig } from './config.ts';
+import { AssayError } from './core/errors.ts';
+import { evaluateFiles } from './evaluate.ts';
+import { listModels } from './io/classifier.ts';
+import { packageRoot } from './io/package-root.ts';
+import { formatReport } from './io/report.ts';
+import { formatClients, type ScoredFiles, scoreFiles, summarise, writeVerdicts } from './score.ts';
+
+interface FileOptions {
+  format?: string;
+  json?: boolean;
+}
+
+const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };
+const program = new Command('assay').description('Tells good automation from bad automation in API traffic').version(version);
+
+program
+  .command('serve')
+  .description('take calls over HTTP, from Kafka or from files, and answer with verdicts; set up by environment variables')
+  .action(serve);
+
+program
+  .command('score')
+  .description("score the clients in recorded calls; '-' is standard input")
+  .argument('<file...>')
+  .option('--format <name>', 'log format; found out by default')
+  .option('--json', 'one Verdict a line')
+  .action(score);
+
+program
+  .command('evaluate')
+  .description('hold the verdicts on recorded calls against labels')
+  .argument('<file...>')
+  .requiredOption('--labels <file>', 'labels, one JSON object a line')
+  .option('--format <name>', 'log format; found out by default')
+  .option('--json', 'the whole report as JSON')
+  .action(evaluate);
+
+program.command('models').description('list the models that are here').option('--json', 'one manifest a line').action(models);
+
+// Offline work runs beside the service, which never imports it.
+const SCRIPTS = {
+  simulate: ['write simulated, labelled calls (see --help)', 'datasets/simulator/simulate.js'],
+  train: ['train a model (see --help)', 'training/train.js'],
+} as const;
+
+for (const [name, [description, script]] of Object.entries(SCRIPTS))
+  program
+    .command(name)
+    .description(description)
+    .helpOption(false)
+    .allowUnknownOption()
+    .argument('[options...]')
+    .action((options: string[]) => runScript(script, options));
+
+async function serve(): Promise<void> {
+  const app = await createApp(readConfig());
+  const stop = new AbortController();
+  // A second signal is not waited for.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  await app.run(stop.signal);
+}
+
+async function score(files: string[], { format, json }: FileOptions): Promise<void> {
+  const scored = await withProgress((onProgress) => scoreFiles(readConfig(), files, { format, onProgress }));
+  if (json) await writeVerdicts(scored, process.stdout);
+  else console.log(formatClients(scored));
+  console.error(summarise(scored));
+  tellFaults(scored);
+}
+
+async function evaluate(files: string[], { format, json, labels }: FileOptions & { labels: string }): Promise<void> {
+  const { report, scored } = await withProgress((onProgress) =>
+    evaluateFiles(readConfig(), files, labels, { format, onProgress }),
+  );
+  console.log(json ? JSON.stringify(report) : formatReport(report));
+  console.error(summarise(scored));
+  tellFaults(scored);
+}
+
+function models({ json }: { json?: boolean }): void {
+  for (const { manifest, isDefault } of listModels(readConfig().ASSAY_MODELS))
+    console.log(
+      json ? JSON.stringify(manifest) : `${isDefault ? '*' : ' '} ${manifest.id}  ${manifest.featureSet}  ${manifest.backend}`,
+    );
+}
+
+function runScript(script: string, options: string[]): void {
+  const child = spawn(process.execPath, [join(packageRoot, 'dist', script), ...options], { stdio: 'inherit' });
+  child.once('exit', (code, signal) => {
+    process.exitCode = code ?? (signal ? 1 : 0);
+  });
+}
+
+type OnProgress = (bytesRead: number, bytesTotal: number) => void;
+
+/** Shows a bar on a terminal, nothing elsewhere. */
+async function withProgress<R>(work: (onProgress: OnProgress | undefined) => Promise<R>): Promise<R> {
+  if (!process.stderr.isTTY) return work(undefined);
+  const bar = new SingleBar({ format: 'reading {bar} {percentage}%', stream: process.stderr, clearOnComplete: true });
+  bar.start(1, 0);
+  try {
+    return await work((bytesRead, bytesTotal) => {
+      bar.setTotal(Math.max(1, bytesTotal));
+      bar.update(bytesRead);
+    });
+  } finally {
+    bar.stop();
+  }
+}
+
+function tellFaults({ faults }: ScoredFiles): void {
+  for (const fault of faults) tell(fault);
+}
+
+function tell(error: Error): void {
+  console.error(error instanceof AssayError ? `assay: ${error.code}: ${error.message}` : error);
+  process.exitCode = 1;
+}
+
+// A reader that has seen enough (`assay score --json FILE | head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+program.parseAsync().catch(tell);
