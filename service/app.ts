@@ -53,7 +53,9 @@ export async function createApp(config: Config): Promise<App> {
   return {
     http,
     async run(signal) {
-      const kafka = config.KAFKA_BROKERS ? await connectKafka(kafkaOptions(config, (text) => http.log.warn(text))) : null;
+      const kafka = config.KAFKA_BROKERS
+        ? await connectKafka({ ...kafkaOptions(config), signal, onNotice: (text) => http.log.warn(text) })
+        : null;
       try {
         if (kafka) await loadVerdicts(kafka, scoring, http, signal);
         const inputs = [posted, ...(kafka ? [kafka.source] : []), ...recordedSources(config, disk, http)];
@@ -149,7 +151,7 @@ function measured({ name, deliveries }: Source, metrics: Metrics): Source {
   };
 }
 
-function kafkaOptions(config: Config, onNotice: (text: string) => void): KafkaOptions {
+function kafkaOptions(config: Config): KafkaOptions {
   return {
     brokers: config.KAFKA_BROKERS.split(','),
     group: config.KAFKA_GROUP,
@@ -161,7 +163,6 @@ function kafkaOptions(config: Config, onNotice: (text: string) => void): KafkaOp
     },
     wireFormat: config.KAFKA_WIRE_FORMAT,
     registryUrl: config.SCHEMA_REGISTRY_URL,
-    onNotice,
   };
 }
 
@@ -171,8 +172,9 @@ async function loadVerdicts(
   http: FastifyInstance,
   signal: AbortSignal,
 ): Promise<void> {
-  const { records, rejected, isComplete } = await kafka.loadVerdicts((_clientId, verdict) => {
+  const { records, rejected, isComplete } = await kafka.loadVerdicts((clientId, verdict) => {
     if (verdict) store.put(verdict);
+    else store.remove(clientId);
   }, signal);
   http.log.info(`${records} verdicts read from Kafka${rejected > 0 ? `, ${rejected} unreadable` : ''}`);
   if (!isComplete) http.log.warn('the verdict topic could not be read to its end; look-ups may miss clients');

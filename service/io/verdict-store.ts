@@ -42,6 +42,12 @@ export class VerdictStore {
     for (const listener of this.#listeners) listener(stored);
   }
 
+  /** Forgets a client whose verdict was erased. */
+  remove(clientId: string): void {
+    const stored = this.#verdicts.get(clientId);
+    if (stored) this.#forget(stored.verdict);
+  }
+
   #forget({ clientId, verdict }: Verdict): void {
     this.#verdicts.delete(clientId);
     this.#recent[verdict].delete(clientId);

@@ -1,0 +1,141 @@
+/** What goes out to Kafka: verdicts, keyed by client for compaction, and dead letters with their original bytes. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Admin, ITopicConfig, Message } from 'kafkajs';
+import type { Verdict } from '../core/contracts.ts';
+import { encodeVerdict } from './avro.ts';
+import {
+  createClient,
+  createPartitioner,
+  type KafkaOptions,
+  type KafkaTopics,
+  throughOutage,
+  withKafka,
+} from './kafka-client.ts';
+import type { DeadLetter } from './source.ts';
+
+export interface KafkaSink {
+  /** Creates the topics that are missing; those that are there stay as they are. */
+  ensureTopics(): Promise<void>;
+  /** Sends the verdicts in order and returns once all replicas have them. */
+  publish(verdicts: readonly Verdict[]): Promise<void>;
+  /** Sends what could not be used: the value is the record as it came, cut at 900 KiB; why is in the headers. */
+  bury(letters: readonly DeadLetter[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface KafkaSinkOptions extends KafkaOptions {
+  /** Schema id in front of verdicts, null for bare Avro. */
+  readonly verdictId: number | null;
+}
+
+/** Of one record; below Kafka's default limit of 1 MiB for a batch. */
+const MAX_LETTER_BYTES = 900 * 1024;
+/** Of what is sent at once, since it may all go to one partition and make one batch. */
+const SEND_BYTES = 700 * 1024;
+const SEND_RECORDS = 1000;
+const HEADER_CHARS = 1000;
+
+/**
+ * Connects an idempotent producer: a repeated send is stored once, and order holds within a partition.
+ * Writing goes on trying through an outage; every method throws AssayError ASSAY_KAFKA_UNAVAILABLE in the end.
+ */
+export async function createKafkaSink(options: KafkaSinkOptions): Promise<KafkaSink> {
+  const { topics, verdictId } = options;
+  const kafka = createClient(options);
+  const producer = kafka.producer({
+    idempotent: true,
+    maxInFlightRequests: 1,
+    createPartitioner,
+    allowAutoTopicCreation: false,
+    retry: { initialRetryTime: 200, maxRetryTime: 5000, retries: 10 },
+  });
+  await withKafka('connecting', () => producer.connect());
+  const sendAll = async (topic: string, messages: readonly Message[]) => {
+    for (const chunk of chunksOf(messages))
+      await throughOutage(`writing to ${topic}`, options, () => producer.send({ topic, acks: -1, messages: chunk }));
+  };
+  return {
+    ensureTopics: () => withKafka('creating topics', () => createMissing(options)),
+    publish: (verdicts) =>
+      sendAll(
+        topics.verdicts,
+        verdicts.map((verdict) => messageOf(verdict, verdictId)),
+      ),
+    bury: (letters) => sendAll(topics.deadLetters, letters.map(envelopeOf)),
+    close: () => producer.disconnect(),
+  };
+}
+
+function messageOf(verdict: Verdict, verdictId: number | null): Message {
+  return { key: verdict.clientId, value: encodeVerdict(verdict, verdictId) };
+}
+
+function envelopeOf({ rejected, detail, origin, bytes }: DeadLetter): Message {
+  const value = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, MAX_LETTER_BYTES));
+  const headers = { code: rejected, detail: header(detail), origin: header(origin), time: new Date().toISOString() };
+  return { key: null, value, headers: bytes.length > MAX_LETTER_BYTES ? { ...headers, cutFrom: String(bytes.length) } : headers };
+}
+
+function header(text: string): string {
+  return text.slice(0, HEADER_CHARS);
+}
+
+/** Chunks that fit in one batch, in order. */
+export function chunksOf(messages: readonly Message[]): Message[][] {
+  const chunks: Message[][] = [];
+  let bytes = 0;
+  for (const message of messages) {
+    const size = (message.value?.length ?? 0) + 100;
+    const last = chunks.at(-1);
+    if (!last || bytes + size > SEND_BYTES || last.length >= SEND_RECORDS) {
+      chunks.push([message]);
+      bytes = size;
+    } else {
+      last.push(message);
+      bytes += size;
+    }
+  }
+  return chunks;
+}
+
+/** Replicas are left to the broker's default. */
+function topicConfigs({ calls, verdicts, labels, deadLetters }: KafkaTopics): ITopicConfig[] {
+  return [
+    { topic: calls, numPartitions: 8 },
+    { topic: verdicts, numPartitions: 8, configEntries: [{ name: 'cleanup.policy', value: 'compact' }] },
+    // People's words do not lapse by themselves; each says until when it holds.
+    { topic: labels, numPartitions: 1, configEntries: [{ name: 'retention.ms', value: '-1' }] },
+    { topic: deadLetters, numPartitions: 1 },
+  ];
+}
+
+async function createMissing({ onNotice: _, ...options }: KafkaOptions): Promise<void> {
+  // Without notices: that a new topic is not there at once is no news.
+  const admin = createClient(options).admin();
+  await admin.connect();
+  try {
+    const there = new Set(await admin.listTopics());
+    const missing = topicConfigs(options.topics).filter(({ topic }) => !there.has(topic));
+    // Where another process is faster, createTopics says false and all is well.
+    if (missing.length > 0) await admin.createTopics({ topics: missing, waitForLeaders: false });
+    for (const { topic } of missing) await untilServed(admin, topic);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+const SERVED_ATTEMPTS = 50;
+const SERVED_EVERY_MS = 100;
+
+/** A new partition has a leader on paper before the leader knows: until then it turns away readers and writers. */
+async function untilServed(admin: Admin, topic: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await admin.fetchTopicOffsets(topic);
+      return;
+    } catch (error) {
+      if (attempt === SERVED_ATTEMPTS) throw error;
+      await sleep(SERVED_EVERY_MS);
+    }
+  }
+}
