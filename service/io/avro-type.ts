@@ -7,6 +7,7 @@ import avro, { type Type } from 'avsc';
 /** The part of avsc 5.7's inner interface that is replaced here; package.json holds the exact version. */
 interface Tap {
   readonly buf: Uint8Array;
+  readonly pos: number;
   readLong(): number;
   skipLong(): void;
   readString(): string;
@@ -74,6 +75,11 @@ function eachItem(tap: Tap, item: () => void): void {
     total += n;
     // Written so that NaN, which a count of many bytes can become, fails too.
     if (!(total <= tap.buf.length)) throw new Error('more items than bytes');
-    for (let i = 0; i < n; i++) item();
+    for (let i = 0; i < n; i++) {
+      const before = tap.pos;
+      item();
+      // An item of no bytes costs its sender nothing, however many there are.
+      if (tap.pos === before) throw new Error('an array of nothing');
+    }
   }
 }

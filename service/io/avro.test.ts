@@ -17,6 +17,7 @@ import {
   registerContracts,
   type WireFormat,
 } from './avro.ts';
+import { compileType } from './avro-type.ts';
 import type { SchemaStore } from './schema-registry.ts';
 
 const NOW = Date.UTC(2026, 0, 2);
@@ -183,6 +184,12 @@ test('a map or an array that a newer writer added is skipped within the same lim
   assert.deepEqual(read(withId(9, Buffer.concat([body, Buffer.from([2, 2, 97, 0])])), 'auto', schemas), CALL);
   const huge = Buffer.concat([body, Buffer.from([0x80, 0x80, 0x80, 0x80, 0x10])]);
   assert.equal(codeOf(read(withId(9, huge), 'auto', schemas)), 'ASSAY_CALL_BAD_AVRO');
+});
+
+test('items that take no bytes are refused, however few bytes ask for them', () => {
+  const type = compileType({ type: 'array', items: 'null' });
+  assert.throws(() => type.fromBuffer(Buffer.from([4, 0])), /an array of nothing/);
+  assert.deepEqual(type.fromBuffer(Buffer.from([0])), []);
 });
 
 test('no bytes make the reader throw', () => {
