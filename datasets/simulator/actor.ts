@@ -1,0 +1,269 @@
+/**
+ * What a kind is written with: an actor is a generator of steps that is told each answer, so that what it does after a
+ * "no" follows from the "no". The helpers here are habits that good and bad clients share.
+ */
+import { type Api, type Does, idOf, type Resource } from './api.ts';
+import type { Random } from './random.ts';
+import { type Answer, type Credential, type Login, numbersOf, type Page, type Wish } from './server.ts';
+import type { Disguise } from './software.ts';
+import type { StackName } from './stacks.ts';
+
+/** One call that an actor means to make. */
+export interface Step {
+  /** After the answer before it, ms; with `alongside`, after the call before it began. */
+  readonly waitMs: number;
+  readonly method: string;
+  readonly path: string;
+  readonly query?: string | null;
+  /** Left out: the actor's own. Null: none. */
+  readonly credential?: Credential | null;
+  readonly login?: Login;
+  readonly wish?: Wish;
+  readonly seenAt?: number;
+  readonly referer?: string | null;
+  readonly accept?: string;
+  readonly contentType?: string;
+  /** Of the body. */
+  readonly bodyBytes?: number;
+  readonly alongside?: boolean;
+  /** Sends an Origin header, as scripts in pages do. */
+  readonly hasOrigin?: boolean;
+}
+
+/** How a client takes a "no"; drawn for each, with both labels in every corner. */
+export interface Manners {
+  /** Waits as long as a 429 says. */
+  readonly heeds: boolean;
+  readonly retries: number;
+  readonly retryMs: number;
+  /** Logs in again when its token is refused. */
+  readonly renews: boolean;
+  /** Failures in a row after which it stops. */
+  readonly patience: number;
+}
+
+export interface Context {
+  readonly random: Random;
+  readonly api: Api;
+  readonly manners: Manners;
+  /** The account that it owns or speaks for. */
+  readonly account: number;
+  credential: Credential | null;
+  failRun: number;
+  /** Event time of the last answer, ms. */
+  now: number;
+  /** How long it waits before its next call, ms, by its own pace. */
+  pace: () => number;
+  /** A key for this account (or ALL), had from before. */
+  issueKey(owner: number, scheme?: Credential['scheme']): Credential;
+}
+
+export type Course = Generator<Step, void, Answer>;
+/** A part of a course that comes to something. */
+export type Part<T = Answer> = Generator<Step, T, Answer>;
+
+/** One entry of a table of kinds. */
+export interface Kind {
+  /** How often it occurs beside the others of its label; 0 where it never does. */
+  readonly onApi: number;
+  readonly onSite: number;
+  /** Programs to draw from. */
+  readonly software: readonly StackName[];
+  readonly disguises?: Readonly<Partial<Record<Disguise, number>>>;
+  /** Mean pause between calls, ms: the range it is drawn from, evenly by orders of magnitude. */
+  readonly paceMs: readonly [number, number];
+  readonly run: (ctx: Context) => Course;
+}
+
+/** A pace of one's own: steady, jittered, at random, in bursts, or by hand. */
+export function createPace(random: Random, [low, high]: readonly [number, number]): () => number {
+  const mean = random.log(low, high);
+  switch (random.weighted({ steady: 2, jittered: 3, random: 2, bursts: 2, hand: 3 })) {
+    case 'steady':
+      return () => mean * random.real(0.99, 1.01);
+    case 'jittered':
+      return () => mean * random.real(0.4, 1.6);
+    case 'random':
+      return () => -mean * Math.log(1 - random.real());
+    case 'bursts':
+      return () => (random.chance(0.85) ? mean * random.real(0.02, 0.3) : mean * random.real(2, 9));
+    default:
+      return () => random.around(mean * 0.7, 0.9);
+  }
+}
+
+export function step(ctx: Context, method: string, path: string, more: Partial<Step> = {}): Step {
+  return { waitMs: ctx.pace(), method, path, ...more };
+}
+
+/** A step whose answer is taken note of; every helper goes through it. */
+export function* call(ctx: Context, next: Step): Part {
+  const answer = yield next;
+  ctx.now = answer.at + answer.durationMs;
+  ctx.failRun = answer.status >= 400 ? ctx.failRun + 1 : 0;
+  return answer;
+}
+
+/** Calls, and by its manners waits, tries again or logs in again. */
+export function* ask(ctx: Context, next: Step): Part {
+  const { manners, random } = ctx;
+  let answer = yield* call(ctx, next);
+  if (answer.status === 401 && manners.renews && (yield* renew(ctx)))
+    answer = yield* call(ctx, { ...next, waitMs: random.log(1, 50) });
+  // Who heeds a limit also comes back after the wait.
+  const most = manners.heeds && answer.retryAfterMs > 0 ? manners.retries + 3 : manners.retries;
+  for (let tries = 0; tries < most && ctx.failRun < manners.patience; tries++) {
+    const waitMs = retryAfter(manners, random, answer, tries);
+    if (waitMs < 0) break;
+    answer = yield* call(ctx, { ...next, waitMs });
+  }
+  return answer;
+}
+
+/** Ms until the next try, -1 for none. */
+function retryAfter({ heeds, retryMs }: Manners, random: Random, answer: Answer, tries: number): number {
+  const { status, retryAfterMs } = answer;
+  if (retryAfterMs > 0) return heeds ? retryAfterMs + random.real(0, retryMs) : retryMs * random.real(0.3, 1.5);
+  if (status >= 500 || status === 499) return retryMs * 2 ** Math.min(tries, 6) * random.real(0.5, 1.5);
+  return -1;
+}
+
+/** Whether there is a new token. */
+function* renew(ctx: Context): Part<boolean> {
+  const { credential, random, api } = ctx;
+  if (credential === null || !credential.isValid || credential.expiresAt === Number.POSITIVE_INFINITY) return false;
+  if (random.chance(0.5)) return (yield* signIn(ctx, true, { waitMs: random.log(5, 300) })).credential !== null;
+  const answer = yield* call(ctx, step(ctx, 'POST', api.at('refresh'), { waitMs: random.log(5, 300), bodyBytes: 300 }));
+  ctx.credential = answer.credential ?? credential;
+  return answer.credential !== null;
+}
+
+/** One try to log in; the token is kept where it is given. */
+export function* signIn(ctx: Context, isRight: boolean, more: Partial<Step> = {}, account = ctx.account): Part {
+  const login = { account, isRight };
+  const form = { contentType: ctx.api.isSite ? 'application/x-www-form-urlencoded' : 'application/json' };
+  const bodyBytes = ctx.random.int(38, 90);
+  const answer = yield* call(
+    ctx,
+    step(ctx, 'POST', ctx.api.at('login'), { login, credential: null, bodyBytes, ...form, ...more }),
+  );
+  if (answer.credential) ctx.credential = answer.credential;
+  return answer;
+}
+
+/** Comes in as the API wants it: with a key from before, or by logging in. */
+export function* enter(ctx: Context, owner = ctx.account): Part<void> {
+  const { rules } = ctx.api;
+  if (ctx.credential || (rules.auth === 'open' && ctx.random.chance(0.7))) return;
+  const hasKey = rules.auth === 'key' || (rules.auth !== 'token' && ctx.random.chance(0.6));
+  if (hasKey || owner !== ctx.account) {
+    ctx.credential = ctx.issueKey(owner, ctx.random.pick(['apiKey', 'apiKey', 'basic', 'bearer']));
+    return;
+  }
+  // A token that was kept from yesterday needs no login, or turns out to have expired.
+  const keptForMs = ctx.random.chance(0.3) ? 0 : ctx.random.log(1e4, 1e7);
+  if (ctx.random.chance(0.4)) ctx.credential = { ...ctx.issueKey(owner, 'bearer'), expiresAt: ctx.now + keptForMs };
+  else {
+    const login = { account: ctx.account, isRight: true };
+    const answer = yield* ask(ctx, step(ctx, 'POST', ctx.api.at('login'), { login, credential: null, bodyBytes: 60 }));
+    if (answer.credential) ctx.credential = answer.credential;
+  }
+}
+
+/** True where the client leaves it at that. */
+export function givesUp(ctx: Context): boolean {
+  return ctx.failRun >= ctx.manners.patience;
+}
+
+/** The query for the n-th page (from 0) of a list. */
+export function pageQuery(ctx: Context, resource: Resource, n: number): string | null {
+  const { paging } = ctx.api.rules;
+  const from = n * resource.pageSize;
+  switch (paging) {
+    case 'page':
+      return `page=${n + 1}&per_page=${resource.pageSize}`;
+    case 'offset':
+      return `offset=${from}&limit=${resource.pageSize}`;
+    case 'cursor':
+      return n === 0 ? `limit=${resource.pageSize}` : `cursor=c${from}&limit=${resource.pageSize}`;
+    case 'none':
+      return n === 0 ? null : `page=${n + 1}`;
+  }
+}
+
+export function listStep(ctx: Context, resource: Resource, n = 0, more: Partial<Step> = {}): Step {
+  return step(ctx, 'GET', resource.path, { query: pageQuery(ctx, resource, n), ...more });
+}
+
+export function itemStep(ctx: Context, resource: Resource, n: number, more: Partial<Step> = {}): Step {
+  return step(ctx, 'GET', `${resource.path}/${idOf(resource, n)}`, more);
+}
+
+/** Reads a list and some of what it shows. Returns the page, null where there was none. */
+export function* browse(ctx: Context, resource: Resource, pageNumber: number, items: number): Part<Page | null> {
+  const answer = yield* ask(ctx, listStep(ctx, resource, pageNumber));
+  if (!answer.page) return null;
+  const shown = numbersOf(answer.page);
+  const wanted = items >= shown.length ? shown : ctx.random.shuffle(shown).slice(0, items);
+  for (const n of wanted) {
+    if (givesUp(ctx)) break;
+    yield* ask(ctx, itemStep(ctx, resource, n));
+  }
+  return answer.page;
+}
+
+/** A resource that this client has business with. */
+export function pickResource(ctx: Context, isPrivate?: boolean): Resource {
+  const { resources, privateOnes, publicOnes } = ctx.api;
+  const some = isPrivate === undefined ? resources : isPrivate ? privateOnes : publicOnes;
+  return ctx.random.pick(some.length > 0 ? some : resources);
+}
+
+export function write(ctx: Context, method: string, path: string, more: Partial<Step> = {}): Step {
+  return step(ctx, method, path, { bodyBytes: ctx.random.logInt(30, 4000), contentType: 'application/json', ...more });
+}
+
+export function post(ctx: Context, does: Does, more: Partial<Step> = {}): Step {
+  return write(ctx, 'POST', ctx.api.at(does), more);
+}
+
+/** Opens a page with what it shows, as browsers do; a page seen before comes from the cache in part. */
+export function* openPage(ctx: Context, page: number, referer: string | null, seen: Map<string, number>): Part {
+  const { api, random } = ctx;
+  const path = api.pages[page % api.pages.length]!;
+  const answer = yield* call(ctx, step(ctx, 'GET', path, { referer, ...seenBefore(seen, path) }));
+  if (answer.status >= 400) return answer;
+  seen.set(path, answer.at);
+  const self = `https://${api.host}${path}`;
+  for (const asset of api.assetsOf(page).slice(0, 30)) {
+    if (seen.has(asset) && !random.chance(0.15)) continue;
+    const took = yield* call(
+      ctx,
+      step(ctx, 'GET', asset, { referer: self, waitMs: random.log(1, 200), alongside: true, ...seenBefore(seen, asset) }),
+    );
+    seen.set(asset, took.at);
+  }
+  return answer;
+}
+
+function seenBefore(seen: Map<string, number>, path: string): Partial<Step> {
+  const seenAt = seen.get(path);
+  return seenAt === undefined ? {} : { seenAt };
+}
+
+/** Text that must be encoded in a query and looks like an attack to who reads only payloads. */
+export function lookAlike(random: Random): string {
+  const name = random.pick(['Name', 'Owner', 'Status', 'Amount', 'CreatedDate', 'Email']);
+  return encodeURIComponent(
+    random.pick([
+      () => `SELECT Id, ${name} FROM Account WHERE ${name} = 'O\\'Brien' OR CreatedDate > 2025-01-0${random.int(1, 9)}`,
+      () => `${name} eq 'select specialty' and Amount gt ${random.int(1, 900)}`,
+      () => `filter[${name}]=union station <b>${random.int(1, 99)}</b>`,
+      () => `{"where":{"${name.toLowerCase()}":{"$gt":${random.int(1, 999)}}},"limit":20}`,
+      () => Buffer.from(random.hex(random.int(16, 90))).toString('base64'),
+      () => `../docs/page-${random.int(1, 60)}`,
+      () => `it's ${name} and 1=${random.int(1, 9)} | sort`,
+      () => `eyJhbGciOiJIUzI1NiJ9.${Buffer.from(random.hex(40)).toString('base64')}.${random.hex(20)}`,
+    ])(),
+  );
+}

@@ -1,0 +1,66 @@
+/** From the truth behind calls to labels that name clients as the calls do: by subject, else by address. */
+import type { LabelledCall, Truth } from '../dataset.ts';
+
+export interface LabelLine {
+  readonly subject?: string;
+  readonly clientIp?: string;
+  readonly label: Truth['label'];
+  readonly kind: string;
+  readonly tool: string;
+}
+
+interface Seen {
+  readonly truth: Truth;
+  readonly addresses: Set<string>;
+  /** The one subject of all its calls; null once one differs or has none. */
+  subject: string | null;
+}
+
+export interface LabelCollector {
+  add(labelled: LabelledCall): void;
+  /** One line for each actor, or for each of its addresses; none where it would cover an actor of the other label. */
+  lines(): Generator<LabelLine>;
+}
+
+/** Holds what is seen of each actor: its addresses and its subject, so memory grows with the actors, not the calls. */
+export function createLabelCollector(): LabelCollector {
+  const actors = new Map<string, Seen>();
+  const holders = new Map<string, Set<Truth['label']>>();
+  const hold = (name: string, label: Truth['label']) => {
+    const labels = holders.get(name);
+    if (labels) labels.add(label);
+    else holders.set(name, new Set([label]));
+  };
+  return {
+    add({ call, truth }) {
+      let seen = actors.get(truth.client);
+      if (!seen) {
+        seen = { truth, addresses: new Set(), subject: call.subject };
+        actors.set(truth.client, seen);
+      }
+      if (seen.subject !== call.subject) seen.subject = null;
+      seen.addresses.add(call.clientIp);
+      hold(`ip ${call.clientIp}`, truth.label);
+      if (call.subject !== null) hold(`subject ${call.subject}`, truth.label);
+    },
+    *lines() {
+      const written = new Set<string>();
+      for (const seen of actors.values()) {
+        for (const [name, line] of namesOf(seen)) {
+          if (written.has(name) || holders.get(name)!.size > 1) continue;
+          written.add(name);
+          yield line;
+        }
+      }
+    },
+  };
+}
+
+function* namesOf({ truth, addresses, subject }: Seen): Generator<[string, LabelLine]> {
+  const { label, kind, tool } = truth;
+  if (subject !== null) {
+    yield [`subject ${subject}`, { subject, label, kind, tool }];
+    return;
+  }
+  for (const clientIp of addresses) yield [`ip ${clientIp}`, { clientIp, label, kind, tool }];
+}
