@@ -23,6 +23,7 @@ export function reject(rejected: ErrorCode, detail: string): Rejection {
 export const LIMITS = {
   stringChars: 8192,
   arrayItems: 128,
+  arrayItemChars: 256,
   bodySampleBytes: 4096,
   /** How far ahead of the receiver's clock a gateway's may be, in ms. */
   clockSkewMs: 3600_000,
@@ -34,18 +35,19 @@ type Check = (value: unknown) => unknown;
 const CHECKS: Record<string, Check> = {
   string: (v) => (typeof v === 'string' ? v.slice(0, LIMITS.stringChars) : undefined),
   boolean: (v) => (typeof v === 'boolean' ? v : undefined),
-  int: (v) => (Number.isInteger(v) && Math.abs(v as number) < 2 ** 31 ? v : undefined),
-  long: (v) => (Number.isSafeInteger(v) ? v : undefined),
+  // Adding 0 makes 0 of -0, which JSON knows and Avro does not.
+  int: (v) => (Number.isInteger(v) && Math.abs(v as number) < 2 ** 31 ? (v as number) + 0 : undefined),
+  long: (v) => (Number.isSafeInteger(v) ? (v as number) + 0 : undefined),
   float: (v) => (typeof v === 'number' && Number.isFinite(v) ? Math.fround(v) : undefined),
   bytes: (v) =>
     typeof v === 'string'
-      ? Buffer.from(v, 'base64').subarray(0, LIMITS.bodySampleBytes)
+      ? Buffer.from(v.slice(0, LIMITS.bodySampleBytes * 2), 'base64').subarray(0, LIMITS.bodySampleBytes)
       : v instanceof Uint8Array
         ? v.subarray(0, LIMITS.bodySampleBytes)
         : undefined,
   array: (v) =>
     Array.isArray(v) && v.every((item) => typeof item === 'string')
-      ? v.slice(0, LIMITS.arrayItems).map((item: string) => item.slice(0, 256).toLowerCase())
+      ? v.slice(0, LIMITS.arrayItems).map((item: string) => item.slice(0, LIMITS.arrayItemChars).toLowerCase())
       : undefined,
 };
 
@@ -54,7 +56,7 @@ const RANGES: Partial<Record<keyof ApiCall, readonly [number, number]>> = {
   status: [100, 599],
   requestBytes: [0, Number.MAX_SAFE_INTEGER],
   responseBytes: [0, Number.MAX_SAFE_INTEGER],
-  durationMs: [0, 3.4e38],
+  durationMs: [0, 3.4028234663852886e38],
   connectionRequests: [0, 2 ** 31 - 1],
 };
 
@@ -95,7 +97,8 @@ export function checkCall(record: unknown, receivedAtMs: number): ApiCall | Reje
   const call: Record<string, unknown> = { ...EMPTY };
   for (const rule of RULES) {
     const raw = source[rule.name];
-    if (raw === undefined || raw === null) {
+    // Many gateways write an empty string for what they do not have.
+    if (raw === undefined || raw === null || (raw === '' && !rule.required)) {
       if (rule.required) return reject('ASSAY_CALL_MISSING_FIELD', rule.name);
       continue;
     }
@@ -114,5 +117,10 @@ function finish(call: ApiCall, receivedAtMs: number): ApiCall | Rejection {
   if (call.time > receivedAtMs + LIMITS.clockSkewMs)
     return reject('ASSAY_CALL_FUTURE', `time ${new Date(call.time).toISOString()}`);
   call.method = call.method.toUpperCase();
+  const queryAt = call.path.indexOf('?');
+  if (queryAt < 0) return call;
+  // Some gateways only know the whole target; the contract wants it in two.
+  call.query ??= call.path.slice(queryAt + 1) || null;
+  call.path = call.path.slice(0, queryAt);
   return call;
 }

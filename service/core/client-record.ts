@@ -11,6 +11,7 @@ function number<const S extends Slots>(slots: S): Record<NameOf<S[number]>, numb
   let size = 0;
   for (const slot of slots) {
     const [name, width] = typeof slot === 'string' ? [slot, 1] : slot;
+    if (name === 'size' || name in offsets) throw new Error(`the name ${name} is taken`);
     offsets[name] = size;
     size += width;
   }
@@ -19,30 +20,32 @@ function number<const S extends Slots>(slots: S): Record<NameOf<S[number]>, numb
 type NameOf<S> = S extends string ? S : S extends readonly [infer N extends string, number] ? N : never;
 
 /** Float64 slots: times (ms since 1970) and object numbers. */
-export const T = number(['first', 'last', 'sessionStart', ['idLast', 4]]);
+export const T = number(['first', 'last', 'answered', 'sessionStart', ['idLast', 4]]);
 
 /** Float32 slots of the session: set to zero when a new one begins. Counts unless said otherwise. */
+// biome-ignore format: a line for each theme
 export const F = number([
   'calls', 'nextSnapshot', 'signalsSeen',
-  // Answers
+  // Answers; recentFail is the share of the last calls, as recentNew below
   'statusKnown', 'ok', 'notModified', 'redirect', 'invalid', 's401', 's403', 's404', 's429', 'otherError', 's5xx',
-  'failRun', 'maxFailRun',
+  'failRun', 'maxFailRun', 'recentFail',
   // What was asked
-  'get', 'head', 'post', 'write', 'remove', 'options', 'otherMethod', 'login', 'loginFail', 'loginOk', 'postInvalid',
-  'asset', 'probe', 'injected', 'query', 'robots', 'depthSum', 'novelPath', 'novelMiss', 'repeat', 'pathLengthSum',
+  'get', 'head', 'post', 'write', 'remove', 'options', 'otherMethod', 'login', 'loginFail', 'loginOk', 'accountSame',
+  'asset', 'probe', 'injected', 'query', 'paged', 'depthSum', 'repeat', 'recentNew',
   // Pace; logarithms are of 1 + gap in units of 10 ms
-  ['gap', 2], 'gaps', 'gapLast', 'gapSteady', ['gapBins', 6], 'rate10s', 'ratePeak10s', 'rate300s', 'ratePeak300s', 'subSecond',
-  // Objects
-  'idCalls', 'idOrdered', 'idAscending', 'idUnit', 'idRepeat', 'idListed', 'idDenied', 'idMissing', 'idNovel',
+  ['gap', 2], 'gaps', 'gapLast', 'gapSteady', ['gapBins', 6], 'onMinute',
+  'rate10s', 'ratePeak10s', 'rate300s', 'ratePeak300s', 'subSecond',
+  // Objects; idStepSum adds the logarithms of 1 + |step|
+  'idCalls', 'idOrdered', 'idAscending', 'idUnit', 'idStepSum', 'idListed', 'idDenied', 'idMissing', 'idNovel',
   // What it does after a no
   'prevStatus', 'after401', 'after401Login', 'after401Same', 'after403', 'after403Onward', 'after404', 'after404Miss',
-  'after429', 'after429Wait', 'after5xx', 'after5xxSame', 'afterFail', 'afterFailWait',
+  'after429', 'after429Wait', 'after5xx', 'after5xxSame', 'afterFail', 'afterFailWait', 'recovered',
   // Sizes; logarithms of 1 + bytes
-  'sized', ['size', 2], 'requestSized', 'requestSize', 'requestSizeM2',
+  'answerSized', ['answerSize', 2], 'requestSized', ['requestSize', 2],
   // How it speaks
   'connectionKnown', 'connectionNew', 'noAgent', 'agentChanges', 'browserAgent', 'libraryAgent', 'toolAgent', 'declaredBot',
-  'acceptAny', 'language', 'cookieKnown', 'cookie', 'referer', 'headersKnown', 'headerCount', 'shapeChanges',
-  'tls', 'tlsChanges', 'tlsResumed', 'http2', 'encoding',
+  'voiceKnown', 'acceptAny', 'language', 'encoding', 'cookieKnown', 'cookie', 'referer', 'headersKnown', 'shapeChanges',
+  'tls', 'tlsChanges', 'tlsResumed', 'http2',
   // Who it is
   'strength', 'subjectCalls', 'subjectRejected',
 ]);
@@ -51,13 +54,17 @@ export const F = number([
 export const H = number(['sessions', 'calls', 'failures', 'loginFail', 'objects', 'probes', 'idleLog']);
 
 /** Uint32 slots: hashes. */
+// biome-ignore format: in the order of the record
 export const U = number([
-  ['recentIds', 24], ['recentPaths', 8], ['parents', 8], ['idRoute', 4], ['learntParent', 4], ['learntChildren', 4],
-  'prevPath', 'prevRoute', 'agent', 'shape', 'tls', 'connection', 'idAt', 'pathAt',
+  ['recentIds', 24], ['recentPaths', 8], ['lists', 8], ['idRoute', 4], ['learntParent', 4], ['learntChildren', 4],
+  'prevPath', 'prevRoute', 'failedPath', 'account', 'agent', 'shape', 'tls', 'connection', 'idAt', 'pathAt',
 ]);
 
 /** Byte slots: HyperLogLog registers. */
-export const D = number([['paths', 64], ['objects', 64], ['routes', 32], ['accounts', 32], ['subjects', 32], ['addresses', 16], ['queries', 32]]);
+// biome-ignore format: in the order of the record
+export const D = number([
+  ['paths', 64], ['objects', 64], ['routes', 32], ['missed', 32], ['accounts', 16], ['subjects', 16], ['addresses', 16],
+]);
 
 const TIMES_AT = 0;
 const FLOATS_AT = TIMES_AT + T.size * 8;
@@ -92,11 +99,19 @@ export function createRecord(): ClientRecord {
 }
 
 const CHUNK_RECORDS = 1024;
+const VIEWS = 8192;
+
+interface CachedView {
+  readonly slot: number;
+  readonly record: ClientRecord;
+}
 
 /** Records in chunks of 1 MiB, with a list of free slots. */
 export class RecordArena {
   readonly #chunks: ArrayBuffer[] = [];
   readonly #free: number[] = [];
+  /** Views are costly to make and too heavy to keep for all: the last one of each slot number modulo VIEWS is kept. */
+  readonly #views: (CachedView | undefined)[] = new Array(VIEWS).fill(undefined);
   #next = 0;
 
   take(): number {
@@ -111,7 +126,11 @@ export class RecordArena {
   }
 
   view(slot: number): ClientRecord {
-    return viewRecord(this.#chunks[(slot / CHUNK_RECORDS) | 0]!, (slot % CHUNK_RECORDS) * RECORD_BYTES);
+    const cached = this.#views[slot % VIEWS];
+    if (cached?.slot === slot) return cached.record;
+    const record = viewRecord(this.#chunks[(slot / CHUNK_RECORDS) | 0]!, (slot % CHUNK_RECORDS) * RECORD_BYTES);
+    this.#views[slot % VIEWS] = { slot, record };
+    return record;
   }
 
   /** The record's own bytes, not a copy. */

@@ -60,7 +60,9 @@ const scale = (unit: Unit, name: string, text: string, read: Read, high = INFINI
 export const FEATURES: readonly Feature[] = [
   // How much, how fast, how regular
   scale('count', 'calls', 'calls in the session', logOf(F.calls)),
-  scale('count', 'length', 'length of the session in seconds', ({ t }) => Math.log1p(Math.max(0, t[T.last]! - t[T.sessionStart]!) / 1000)),
+  scale('count', 'length', 'length of the session in seconds', ({ t }) =>
+    Math.log1p(Math.max(0, t[T.last]! - t[T.sessionStart]!) / 1000),
+  ),
   scale('gap', 'gapMean', 'mean gap between calls', ({ f }) => f[F.gap]!),
   scale('plain', 'gapSpread', 'spread of the gaps (log)', ({ f }) => deviation(f, F.gap, f[F.gaps]!)),
   part('gapSteady', 'gaps that equal the gap before', steadied(F.gapSteady, F.gaps)),
@@ -69,6 +71,7 @@ export const FEATURES: readonly Feature[] = [
   part('gapQuick', 'gaps of 0.1 to 1 s', ofSlot(F.gapBins + 1, F.gaps)),
   part('gapHand', 'gaps of 1 to 30 s', ({ f }) => share(f[F.gapBins + 2]! + f[F.gapBins + 3]!, f[F.gaps]!)),
   part('gapLong', 'gaps over 5 minutes', ofSlot(F.gapBins + 5, F.gaps)),
+  part('onMinute', 'pauses that end on the minute', ({ f }) => f[F.onMinute]! / (f[F.gapBins + 4]! + f[F.gapBins + 5]! + 2)),
   scale('count', 'ratePeak10s', 'peak calls a second over 10 s', logOf(F.ratePeak10s)),
   scale('count', 'ratePeak300s', 'peak calls a second over 5 minutes', logOf(F.ratePeak300s)),
   // Answers
@@ -84,6 +87,12 @@ export const FEATURES: readonly Feature[] = [
   part('serverErrorShare', 'calls answered with 5xx', steadied(F.s5xx, F.statusKnown)),
   scale('count', 'failures', 'calls denied or missed', ({ f }) => Math.log1p(failures(f))),
   scale('count', 'failRunMax', 'longest run of failures', logOf(F.maxFailRun)),
+  part('recentFailures', 'failures among the last answers', ({ f }) => f[F.recentFail]!),
+  part(
+    'recovered',
+    'failures after which the same request succeeded',
+    ({ f }) => f[F.recovered]! / (failures(f) + f[F.s5xx]! + 2),
+  ),
   // What it does after a no
   part('loginAfter401', 'logs in again after a 401', steadied(F.after401Login, F.after401)),
   part('sameAfter401', 'tries the same again after a 401', steadied(F.after401Same, F.after401)),
@@ -101,36 +110,41 @@ export const FEATURES: readonly Feature[] = [
   part('otherMethodShare', 'other methods', ofCalls(F.otherMethod)),
   scale('count', 'routes', 'distinct routes', distinct(D.routes, 32)),
   scale('count', 'paths', 'distinct requests', distinct(D.paths, 64)),
-  part('novelMissShare', 'new paths that were not there', steadied(F.novelMiss, F.statusKnown)),
+  scale('count', 'missed', 'distinct requests for what is not there', distinct(D.missed, 32)),
+  part('recentNews', 'new requests among the last calls', ({ f }) => f[F.recentNew]!),
   part('repeatShare', 'requests repeated within the last eight', ofCalls(F.repeat)),
   scale('plain', 'routeBreadth', 'routes for each request (log ratio)', ({ d }) =>
-    Math.log1p((4 * countDistinct(d, D.routes, 32)) / (1 + countDistinct(d, D.paths, 64)))),
+    Math.log1p((4 * countDistinct(d, D.routes, 32)) / (1 + countDistinct(d, D.paths, 64))),
+  ),
   scale('plain', 'depth', 'mean depth of paths', ofCalls(F.depthSum)),
-  scale('plain', 'pathLength', 'mean length of paths (log)', ofCalls(F.pathLengthSum)),
   part('queryShare', 'calls with a query', ofCalls(F.query)),
-  scale('count', 'queries', 'distinct queries', distinct(D.queries, 32)),
+  part('pagedShare', 'calls that walk through pages', ofCalls(F.paged)),
   part('assetShare', 'pictures, styles and scripts', ofCalls(F.asset)),
   scale('count', 'probes', 'files that only scanners ask for', logOf(F.probe)),
   scale('count', 'injected', 'requests that look like injections', logOf(F.injected)),
-  part('robots', 'asked for robots.txt', ({ f }) => Math.min(1, f[F.robots]!)),
   // Objects
   part('objectShare', 'calls that name an object', ofCalls(F.idCalls)),
   scale('count', 'objects', 'distinct objects asked for', distinct(D.objects, 64)),
   part('objectAscending', 'objects asked for in ascending order', steadied(F.idAscending, F.idOrdered)),
   part('objectNext', 'objects one after the other', steadied(F.idUnit, F.idOrdered)),
+  scale('count', 'objectStep', 'mean step from one object number to the next', ({ f }) =>
+    share(f[F.idStepSum]!, f[F.idOrdered]!),
+  ),
   part('objectListed', 'objects under a list that was read before', steadied(F.idListed, F.idCalls)),
-  scale('count', 'objectUnlisted', 'objects asked for without a list', ({ f }) => Math.log1p(Math.max(0, f[F.idNovel]! - f[F.idListed]!))),
+  scale('count', 'objectUnlisted', 'objects asked for without a list', ({ f }) =>
+    Math.log1p(Math.max(0, f[F.idNovel]! - f[F.idListed]!)),
+  ),
   part('objectDenied', 'objects denied', steadied(F.idDenied, F.idCalls)),
   part('objectMissing', 'objects that were not there', steadied(F.idMissing, F.idCalls)),
   // Logins
   part('loginShare', 'calls that log in', ofCalls(F.login)),
   scale('count', 'loginFailures', 'failed logins', logOf(F.loginFail)),
   part('loginSuccess', 'logins that succeeded', steadied(F.loginOk, F.login)),
-  scale('count', 'accounts', 'distinct accounts tried', distinct(D.accounts, 32)),
-  scale('count', 'postRefused', 'POSTs refused as invalid', logOf(F.postInvalid)),
+  scale('count', 'accounts', 'distinct accounts tried', distinct(D.accounts, 16)),
+  part('accountRepeat', 'logins for the same account as the one before', steadied(F.accountSame, F.login)),
   // Sizes
-  scale('count', 'sizeMean', 'mean size of answers', ({ f }) => f[F.size]!),
-  scale('plain', 'sizeSpread', 'spread of the sizes of answers (log)', ({ f }) => deviation(f, F.size, f[F.sized]!)),
+  scale('count', 'sizeMean', 'mean size of answers', ({ f }) => f[F.answerSize]!),
+  scale('plain', 'sizeSpread', 'spread of the sizes of answers (log)', ({ f }) => deviation(f, F.answerSize, f[F.answerSized]!)),
   scale('count', 'requestSize', 'mean size of requests', ({ f }) => f[F.requestSize]!),
   // How it speaks
   part('connectionNew', 'calls on a new connection', ofSlot(F.connectionNew, F.connectionKnown)),
@@ -145,10 +159,10 @@ export const FEATURES: readonly Feature[] = [
   part('encoding', 'accepts compression', ofCalls(F.encoding)),
   part('cookie', 'sends cookies', ofSlot(F.cookie, F.cookieKnown)),
   part('referer', 'tells where it came from', ofCalls(F.referer)),
-  scale('plain', 'headerCount', 'mean number of headers', ofSlot(F.headerCount, F.headersKnown)),
   part('shapeChanges', 'changes of header shape', steadied(F.shapeChanges, F.headersKnown)),
   part('browserWithoutLanguage', 'says it is a browser and tells no language', ({ f }) =>
-    f[F.encoding]! + f[F.headersKnown]! > 0 ? share(Math.max(0, f[F.browserAgent]! - f[F.language]!), f[F.calls]!) : 0),
+    f[F.voiceKnown]! > 0 ? share(Math.max(0, f[F.browserAgent]! - f[F.language]!), f[F.calls]!) : 0,
+  ),
   part('tlsChanges', 'changes of TLS fingerprint', steadied(F.tlsChanges, F.tls)),
   part('tlsResumed', 'resumed TLS sessions', ofSlot(F.tlsResumed, F.tls)),
   part('http2', 'HTTP/2 or newer', ofCalls(F.http2)),
@@ -156,10 +170,10 @@ export const FEATURES: readonly Feature[] = [
   scale('plain', 'strength', 'strength of identity (0 address to 4 certificate)', ({ f }) => f[F.strength]!, 4),
   part('subjectShare', 'calls with a credential', ofCalls(F.subjectCalls)),
   part('subjectRejected', 'credentials refused', steadied(F.subjectRejected, F.subjectCalls)),
-  scale('count', 'subjects', 'distinct credentials', distinct(D.subjects, 32)),
+  scale('count', 'subjects', 'distinct credentials', distinct(D.subjects, 16)),
   scale('count', 'addresses', 'distinct addresses', distinct(D.addresses, 16)),
   // What the gateway tells, so that "none" and "not told" differ
-  part('knowsVoice', 'the gateway tells headers', ({ f }) => share(Math.min(f[F.calls]!, f[F.encoding]! + f[F.headersKnown]!), f[F.calls]!)),
+  part('knowsVoice', 'the gateway tells headers', ofCalls(F.voiceKnown)),
   part('knowsConnection', 'the gateway tells connections', ofCalls(F.connectionKnown)),
   part('knowsTls', 'TLS', ofCalls(F.tls)),
   part('subSecond', 'the gateway tells parts of seconds', ofCalls(F.subSecond)),
@@ -168,8 +182,7 @@ export const FEATURES: readonly Feature[] = [
   scale('count', 'pastCalls', 'calls in earlier sessions', ({ h }) => Math.log1p(h[H.calls]!)),
   part('pastFailures', 'failures in earlier sessions', ({ h }) => share(h[H.failures]!, h[H.calls]! + 2)),
   scale('count', 'pastLoginFailures', 'failed logins in earlier sessions', ({ h }) => Math.log1p(h[H.loginFail]!)),
-  scale('count', 'pastObjects', 'objects in earlier sessions', ({ h }) => Math.log1p(h[H.objects]!)),
-  scale('count', 'pastIdle', 'idle time before the session', ({ h }) => h[H.idleLog]!),
+  scale('count', 'pastIdle', 'seconds of silence before the session', ({ h }) => h[H.idleLog]!),
 ];
 
 export const featureNames: readonly string[] = FEATURES.map((feature) => feature.name);

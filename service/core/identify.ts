@@ -1,9 +1,11 @@
 /**
  * Who is calling: the strongest of verified identity › accepted API key or token › address and fingerprint.
  *
- * Three rules keep good clients whole and attackers in one piece:
- * - A credential counts once the API has accepted it (any answer but 401). Guessed tokens therefore all stay with the
- *   address that guesses them, while a known token that expires stays with its client.
+ * Four rules keep good clients whole and attackers in one piece:
+ * - A credential counts once the API has accepted it (an answer under 400). Guessed tokens therefore all stay with the
+ *   address that guesses them, while a known token that expires stays with its client. A name that anybody can claim (of
+ *   a Basic login, of an unverified signature) is charged with a refusal only where its client is at home.
+ * - A subject that stays the same (an API key) is its own client, at whatever address.
  * - A subject that rotates (an opaque token changes at each login) is linked to the client that held the address and
  *   fingerprint before, as long as one subject follows another there. Once two interleave, the address is shared (NAT)
  *   and each subject stands for itself.
@@ -12,7 +14,8 @@
  */
 import { createHmac } from 'node:crypto';
 import type { ApiCall } from './contracts.ts';
-import { softwareOf } from './software.ts';
+import { RecentMap } from './recent-map.ts';
+import { fingerprintOf, softwareOf } from './software.ts';
 
 export const STRENGTH = { address: 0, token: 1, key: 2, verified: 3, certificate: 4 } as const;
 
@@ -29,11 +32,16 @@ export interface Identity {
 
 /** What is remembered of an address and fingerprint. */
 export interface Anchor {
+  /** The client that holds it: itself, unless a subject brought another one. */
   clientId: string;
   subject: string | null;
+  /** The subject before; calls under way may still carry it. */
+  previous: string | null;
   /** When `subject` took over, event time in ms. */
   since: number;
   shared: boolean;
+  /** Whether its client is known by a stable key; calls without one are then not its own. */
+  stable: boolean;
 }
 
 /** Links to keep on disk; keys and values are keyed hashes only. */
@@ -48,54 +56,55 @@ export interface IdentifierOptions {
 
 /** Schemes whose credential stays the same for months; the others may hand out a new one at each login. */
 const STABLE_SCHEMES = new Set(['apikey', 'api-key', 'basic', 'mtls', 'httpsignature', 'digest']);
+/** Schemes whose subject may be a mere name. */
+const NAMING_SCHEMES = new Set(['basic', 'digest']);
 /** After a token is renewed, calls under way may still carry the old one for so long. */
 const OVERLAP_MS = 60_000;
 
-/** A map that forgets its oldest entry at its limit. */
-class BoundedMap<V> extends Map<string, V> {
-  readonly limit: number;
-  constructor(limit: number) {
-    super();
-    this.limit = limit;
-  }
-  override set(key: string, value: V): this {
-    if (this.size >= this.limit && !this.has(key)) this.delete(this.keys().next().value!);
-    return super.set(key, value);
-  }
-}
+/** Longer values are hashed anew each time, so that the memo stays small. */
+const MAX_CACHED_CHARS = 256;
+
+type Kind = 'certificate' | 'subject' | 'address';
 
 export class Identifier {
   readonly #key: string;
-  readonly #hashes: BoundedMap<string>;
-  readonly #subjects: BoundedMap<string>;
-  readonly #anchors: BoundedMap<Anchor>;
+  readonly #hashes: Record<Kind | 'tenant', RecentMap<string>>;
+  readonly #subjects: RecentMap<string>;
+  readonly #anchors: RecentMap<Anchor>;
   readonly #onLink: (change: LinkChange) => void;
 
   constructor({ key, maxLinks = 200_000, onLink = () => {} }: IdentifierOptions) {
     this.#key = key;
-    this.#hashes = new BoundedMap(maxLinks);
-    this.#subjects = new BoundedMap(maxLinks);
-    this.#anchors = new BoundedMap(maxLinks);
+    const memo = () => new RecentMap<string>(maxLinks);
+    this.#hashes = { certificate: memo(), subject: memo(), address: memo(), tenant: memo() };
+    this.#subjects = new RecentMap(maxLinks);
+    this.#anchors = new RecentMap(maxLinks);
     this.#onLink = onLink;
+  }
+
+  /** Links held, both subjects and addresses; at most twice maxLinks. */
+  get links(): number {
+    return this.#subjects.size + this.#anchors.size;
   }
 
   /** Identifies the client of an observed call and learns its links. */
   identify(call: ApiCall): Identity {
     const fixed = this.#verified(call);
+    if (fixed?.strength === STRENGTH.verified) this.#stand(fixed.clientId);
     if (fixed) return fixed;
     const anchorId = this.#anchorId(call);
-    const anchor = this.#anchors.get(anchorId) ?? { clientId: anchorId, subject: null, since: 0, shared: false };
-    if (call.subject === null) return { clientId: ownerOf(anchor, anchorId), strength: STRENGTH.address };
+    const anchor = this.#anchors.get(anchorId) ?? freshAnchor(anchorId);
+    const address = { clientId: ownerOf(anchor, anchorId), strength: STRENGTH.address };
+    if (!call.subject) return address;
     const subject = this.#hash('subject', call, call.subject);
-    const stable = isStable(call);
-    const strength = stable ? STRENGTH.key : STRENGTH.token;
     const known = this.#subjects.get(subject);
-    if (known !== undefined) return { clientId: this.#meet(anchor, anchorId, subject, known, call.time), strength };
-    if (call.status === 401) return { clientId: ownerOf(anchor, anchorId), strength: STRENGTH.address };
-    const clientId = stable || anchor.shared ? subject : anchor.clientId;
-    this.#link(subject, clientId);
-    this.#hold(anchor, anchorId, subject, clientId, call.time);
-    return { clientId, strength };
+    if (known === undefined ? !isAccepted(call) : isForeign(call, anchor, subject, known)) return address;
+    if (isStable(call)) return { clientId: this.#meetKey(anchor, anchorId, subject, call.time), strength: STRENGTH.key };
+    const clientId =
+      known === undefined
+        ? this.#welcome(anchor, anchorId, subject, call.time)
+        : this.#meet(anchor, anchorId, subject, known, call.time);
+    return { clientId, strength: STRENGTH.token };
   }
 
   /** The clientId under which a caller with these attributes is known now; learns nothing. */
@@ -103,9 +112,11 @@ export class Identifier {
     const fixed = this.#verified(attributes);
     if (fixed) return fixed.clientId;
     const anchorId = this.#anchorId(attributes);
-    const known = attributes.subject && this.#subjects.get(this.#hash('subject', attributes, attributes.subject));
-    const anchor = this.#anchors.get(anchorId);
-    return known || (anchor ? ownerOf(anchor, anchorId) : anchorId);
+    const anchor = this.#anchors.peek(anchorId) ?? freshAnchor(anchorId);
+    const subject = attributes.subject ? this.#hash('subject', attributes, attributes.subject) : null;
+    const known = subject === null ? undefined : this.#subjects.peek(subject);
+    if (subject === null || known === undefined) return ownerOf(anchor, anchorId);
+    return isStable(attributes) || (anchor.shared && known === anchorId) ? subject : known;
   }
 
   /** Puts back a link that was kept on disk. */
@@ -123,34 +134,61 @@ export class Identifier {
   }
 
   #anchorId(call: ClientAttributes): string {
-    const fingerprint = call.ja4 ?? call.ja3 ?? softwareOf(call.userAgent).name;
+    const fingerprint = call.ja4 ? fingerprintOf(call.ja4) : softwareOf(call.userAgent).name;
     return this.#hash('address', call, `${call.clientIp}|${fingerprint}`);
   }
 
-  /** A known subject at an anchor: taking turns with another one there shows that the address is shared. */
+  /** A new token: the next one of the client that holds the address, unless that is shared. */
+  #welcome(anchor: Anchor, anchorId: string, subject: string, time: number): string {
+    const clientId = anchor.shared ? subject : anchor.clientId;
+    this.#link(subject, clientId);
+    this.#hold(anchor, anchorId, { subject, clientId, stable: anchor.stable }, time);
+    return clientId;
+  }
+
+  /** A known token: taking turns with another one shows that the address is shared. */
   #meet(anchor: Anchor, anchorId: string, subject: string, clientId: string, time: number): string {
-    if (anchor.subject === subject || anchor.shared) return clientId;
-    const isLeftover = anchor.subject !== null && time - anchor.since < OVERLAP_MS;
-    if (anchor.subject === null) this.#hold(anchor, anchorId, subject, clientId, time);
-    if (anchor.subject === null || anchor.subject === subject || isLeftover) return clientId;
-    const linked = clientId === anchor.clientId && clientId !== subject;
-    this.#share(anchor, anchorId);
-    if (!linked) return clientId;
-    this.#link(subject, subject);
+    if (anchor.subject === subject) return clientId;
+    if (anchor.subject === null && !anchor.shared) {
+      this.#hold(anchor, anchorId, { subject, clientId, stable: anchor.stable }, time);
+      return clientId;
+    }
+    if (anchor.previous === subject && time - anchor.since < OVERLAP_MS) return clientId;
+    if (!anchor.shared) this.#share(anchor, anchorId, clientId);
+    // What all of a shared address do together is no one's own.
+    return clientId === anchorId ? this.#stand(subject) : clientId;
+  }
+
+  /** A stable key is its own client; it holds an address that nobody holds, and shares one that another key holds. */
+  #meetKey(anchor: Anchor, anchorId: string, subject: string, time: number): string {
+    if (this.#subjects.get(subject) !== subject) this.#link(subject, subject);
+    if (anchor.shared || anchor.clientId === subject) return subject;
+    if (anchor.subject === null) this.#hold(anchor, anchorId, { subject, clientId: subject, stable: true }, time);
+    else if (anchor.clientId !== anchorId) this.#share(anchor, anchorId, subject);
     return subject;
   }
 
-  #share(anchor: Anchor, anchorId: string): void {
-    if (anchor.subject !== null && anchor.clientId !== anchor.subject) this.#link(anchor.subject, anchor.subject);
-    Object.assign(anchor, { clientId: anchorId, shared: true });
+  /** Those that were taken for followers of `clientId`, or for the address itself, stand for themselves from now on. */
+  #share(anchor: Anchor, anchorId: string, clientId: string): void {
+    for (const other of [anchor.subject, anchor.previous]) {
+      const linked = other === null ? undefined : this.#subjects.peek(other);
+      if (linked === anchorId || linked === clientId) this.#stand(other!);
+    }
+    this.#keep(anchorId, { ...freshAnchor(anchorId), shared: true });
+  }
+
+  #hold(anchor: Anchor, anchorId: string, holder: Pick<Anchor, 'subject' | 'clientId' | 'stable'>, time: number): void {
+    if (!anchor.shared) this.#keep(anchorId, { ...holder, previous: anchor.subject, since: time, shared: false });
+  }
+
+  #keep(anchorId: string, anchor: Anchor): void {
     this.#anchors.set(anchorId, anchor);
     this.#onLink(['anchor', anchorId, anchor]);
   }
 
-  #hold(anchor: Anchor, anchorId: string, subject: string, clientId: string, time: number): void {
-    if (!anchor.shared) Object.assign(anchor, { clientId, subject, since: time });
-    this.#anchors.set(anchorId, anchor);
-    this.#onLink(['anchor', anchorId, anchor]);
+  #stand(subject: string): string {
+    if (this.#subjects.peek(subject) !== subject) this.#link(subject, subject);
+    return subject;
   }
 
   #link(subject: string, clientId: string): void {
@@ -158,18 +196,42 @@ export class Identifier {
     this.#onLink(['subject', subject, clientId]);
   }
 
-  #hash(kind: string, { tenant }: ClientAttributes, value: string): string {
-    const text = `${kind}|${tenant ?? ''}|${value}`;
-    const known = this.#hashes.get(text);
+  #hash(kind: Kind, { tenant }: ClientAttributes, value: string): string {
+    const memo = this.#hashes[tenant === null ? kind : 'tenant'];
+    // The length keeps a tenant's end apart from a value's beginning.
+    const text = tenant === null ? value : `${kind}|${tenant.length}|${tenant}${value}`;
+    const known = memo.get(text);
     if (known !== undefined) return known;
-    const hash = createHmac('sha256', this.#key).update(text).digest('hex').slice(0, 32);
-    this.#hashes.set(text, hash);
+    const salted = tenant === null ? `${kind}||${value}` : text;
+    const hash = createHmac('sha256', this.#key).update(salted).digest('hex').slice(0, 32);
+    if (text.length <= MAX_CACHED_CHARS) memo.set(text, hash);
     return hash;
   }
 }
 
+function freshAnchor(anchorId: string): Anchor {
+  return { clientId: anchorId, subject: null, previous: null, since: 0, shared: false, stable: false };
+}
+
 function ownerOf(anchor: Anchor, anchorId: string): string {
-  return anchor.shared ? anchorId : anchor.clientId;
+  return anchor.shared || anchor.stable ? anchorId : anchor.clientId;
+}
+
+/** Where the gateway tells no status, a credential is taken for accepted. */
+function isAccepted({ status }: ApiCall): boolean {
+  return status === null || status < 400;
+}
+
+/** Whether a refused call only claims to come from a known client: its subject is no secret, and it is not at home here. */
+function isForeign(
+  { status, authScheme, identityVerified }: ApiCall,
+  anchor: Anchor,
+  subject: string,
+  clientId: string,
+): boolean {
+  if (status !== 401) return false;
+  const isClaim = identityVerified === false || (authScheme !== null && NAMING_SCHEMES.has(authScheme.toLowerCase()));
+  return isClaim && anchor.clientId !== clientId && anchor.subject !== subject && anchor.previous !== subject;
 }
 
 function isStable({ authScheme }: ClientAttributes): boolean {

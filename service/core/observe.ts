@@ -3,7 +3,7 @@
  * serving both go through here, so that there is one way from a call to a vector.
  */
 import type { Rejection } from './api-call.ts';
-import { type ClientRecord, F, RecordArena, RECORD_BYTES, T } from './client-record.ts';
+import { type ClientRecord, F, RECORD_BYTES, RecordArena, T } from './client-record.ts';
 import type { ApiCall } from './contracts.ts';
 import { extract, FEATURES } from './features.ts';
 import { Identifier, type IdentifierOptions } from './identify.ts';
@@ -136,8 +136,19 @@ function isDue(record: ClientRecord): boolean {
   return true;
 }
 
+const SLAB_VECTORS = 64;
+let slab = new Float32Array(0);
+let slabAt = 0;
+
+/** Vectors are cut from larger arrays: an array of its own for each costs more than filling it. */
+function newVector(): Float32Array {
+  if (slabAt + FEATURES.length > slab.length) [slab, slabAt] = [new Float32Array(SLAB_VECTORS * FEATURES.length), 0];
+  slabAt += FEATURES.length;
+  return slab.subarray(slabAt - FEATURES.length, slabAt);
+}
+
 function snapshotOf(clientId: string, record: ClientRecord): Snapshot {
-  const vector = new Float32Array(FEATURES.length);
+  const vector = newVector();
   extract(record, vector);
   return {
     clientId,

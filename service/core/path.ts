@@ -1,44 +1,100 @@
 /**
- * What a path says: its route template, the object it names, and whether it is a login, an asset or a probe.
- * Segments that vary by their form (numbers, UUIDs, dates, hex, tokens) become placeholders here; segments that turn
- * out to be of high cardinality are learnt per client in session.ts.
+ * What a path and a query say: the route template, the object they name, and whether it is a login, an asset or a probe.
+ * Segments that vary by their form (numbers, UUIDs, dates, hex, tokens, numbered keys) become placeholders here;
+ * segments that turn out to be of high cardinality are learnt per client in session.ts.
  */
+import { RecentMap } from './recent-map.ts';
 import { combine, hashString } from './stats.ts';
 
-export type SegmentKind = 'literal' | 'number' | 'uuid' | 'date' | 'hex' | 'token';
+export type SegmentKind = 'literal' | 'number' | 'uuid' | 'date' | 'hex' | 'key' | 'slug' | 'token';
 
 /** First match wins; `{name}` is what stands in the template. */
 const SEGMENTS: readonly (readonly [SegmentKind, RegExp])[] = [
-  ['date', /^\d{4}-\d{2}-\d{2}(?:T[\d:.Z+-]+)?$/],
-  ['number', /^\d+$/],
+  ['date', /^\d{4}-\d{2}-\d{2}(?:T[\d:.Z+-]+)?$|^(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$/],
+  ['number', /^\d+(?:\.(?:json|xml|csv|pdf|html?))?$/],
   ['uuid', /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i],
-  ['hex', /^(?=.*\d)[0-9a-f]{8,}$/i],
-  ['token', /^(?=.*\d)(?=.*[a-z])(?=.*[A-Z])[\w~=-]{12,}$/],
-  ['token', /^(?=(?:.*\d){3})[\w~=-]{20,}$/],
+  ['hex', /^(?=\D*\d)[0-9a-f]{8,}$/i],
+  ['key', /^(?:[A-Z]{1,10}|[a-z]{1,7}|customer)[-_]\d+$/],
+  ['slug', /^[a-z]+(?:-[a-z]+)+-\d+$/i],
+  ['token', /^(?=\D*\d)(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])[\w~=-]{12,}$/],
+  // Digits among letters: a year at the end of some words makes no token.
+  ['token', /^(?=(?:.*?(?:[a-z]\d|\d[a-z])){3})[\w~=+-]{20,}$/i],
+  ['token', /^eyJ[\w.~=-]{20,}$/],
 ];
+/** No name of a route is longer; what is, was made by a machine. */
+const MAX_LITERAL_CHARS = 200;
 
 export function segmentKind(segment: string): SegmentKind {
-  // Nearly all literal segments hold no digit; that test spares them the table.
+  if (segment.length > MAX_LITERAL_CHARS) return 'token';
+  // Nearly all segments are words or numbers; two tests spare them the table.
   if (!/\d/.test(segment)) return 'literal';
   for (const [kind, pattern] of SEGMENTS) if (pattern.test(segment)) return kind;
   return 'literal';
 }
 
-const LOGIN = /(?:^|[/_.-])(?:log-?in|sign-?in|auth(?:enticate|orize)?|oauth2?|token|sessions?|otp|verify|password|2fa|mfa)(?:$|[/_.-])/i;
+/** Words that mean a login wherever they stand alone: `/users/login`, `/wp-login.php`, `/verify-otp`, `/auth.v1.Auth/Login`. */
+const LOGIN_WORD = /(?:^|[/_.-])(?:log-?in|log-?on|sign-?in|authenticate|otp|totp|2fa|mfa)(?:$|[/_.-])/i;
+/** The same in camel case: `/doLogin`, `/LoginUser`. */
+const LOGIN_CAMEL = /[a-z]Login(?![a-z])|\/Login[A-Z]/;
+/** Words that mean a login as the last segment, right under the root, a version or what hands out credentials. */
+const LOGIN_END =
+  /(?:^|\/(?:auth|oauth2?|openid-connect|connect|oidc|identity|idp|sso|o|api|rest|sessions?|v\d[\d.]*))\/(?:auth|authorize|token|access_token|sessions?|verify|password)\/?$|\/auth\/(?:tokens|callback\/credentials)\/?$|\/(?:j_security_check|api-token-auth)\/?$/i;
 const ASSET = /\.(?:css|js|mjs|map|png|jpe?g|gif|svg|ico|webp|woff2?|ttf|eot|mp4|webm)$/i;
-/** Files and folders that scanners ask for and that ordinary clients of an API do not. */
-const PROBE =
-  /(?:^|\/)(?:\.env|\.git|\.svn|\.hg|\.aws|\.ssh|\.ht(?:access|passwd)|\.DS_Store|wp-(?:login|admin|content|includes|config)|xmlrpc\.php|php-?my-?admin|pma|mysql|cgi-bin|etc\/passwd|win\.ini|server-status|phpinfo|info\.php|config\.(?:php|json|ya?ml|bak)|backup|dump|shell|admin(?:istrator)?(?:\.php)?|manager\/html|actuator|solr|jenkins|vendor\/phpunit|boaform|hnap1|web\.config|id_rsa|test\.php|setup\.php|install\.php)(?:$|[/.?])/i;
-/** Marks of an injected payload in a path or query; a weak witness, since good calls must carry such text too. */
-const INJECTION =
-  /(?:\.\.[/\\]|%2e%2e|%00|union(?:\s|%20|\+|\/\*)+(?:all(?:\s|%20|\+)+)?select|(?:'|%27)(?:\s|%20|\+)*(?:or|and)(?:\s|%20|\+)|sleep(?:\(|%28)|benchmark(?:\(|%28)|waitfor(?:\s|%20|\+)+delay|<script|%3cscript|onerror(?:=|%3d)|\$\{jndi|%24%7bjndi|etc(?:\/|%2f)passwd|(?:;|%3b|\||%7c)(?:\s|%20|\+)*(?:cat|id|wget|curl|ping)(?:\s|%20|\+)|extractvalue|updatexml|information_schema|\{\{\d+\*\d+\}\})/i;
+
+/** One pattern of several; they are apart only to be read. */
+function anyOf(...patterns: readonly RegExp[]): RegExp {
+  return new RegExp(patterns.map(({ source }) => source).join('|'), 'i');
+}
+
+function wholeSegments(...patterns: readonly RegExp[]): RegExp {
+  return new RegExp(`(?:^|/)(?:${anyOf(...patterns).source})(?:$|/)`, 'i');
+}
+
+/** What nobody publishes on purpose. */
+const HARD_PROBE = wholeSegments(
+  // Secrets and the folders of tools
+  /\.env[.\w-]*|\.git\/(?:config|head|index|logs|objects)|\.(?:git|svn|hg|aws|ssh|docker|kube|vscode|idea)|id_rsa|id_ed25519/,
+  /\.(?:htaccess|htpasswd|ds_store|npmrc|bash_history)|wp-config[.\w-]*|web\.config|etc\/passwd|win\.ini|boot\.ini|proc\/self/,
+  // Leftovers
+  /(?:backup|dump|database|db|site|www|public_html)\.(?:sql|zip|tar|tgz|gz|bak|rar|7z)[.\w]*|phpinfo(?:\.php)?/,
+  // Known holes and what others left in them
+  /hnap1|boaform|eval-stdin\.php|_ignition|dana-na|struts2?-showcase|actuator\/(?:env|heapdump|gateway|jolokia|threaddump)/,
+  /(?:shell|cmd|c99|r57|wso|alfa)\.(?:php|jspx?|aspx?)/,
+);
+/** What some sites have and scanners try on all: it counts only where it is not there. */
+const SOFT_PROBE = wholeSegments(
+  /wp-(?:login\.php|admin|signup\.php)|wp-includes\/wlwmanifest\.xml|wp-content\/plugins\/[^/]*\/readme\.txt|xmlrpc\.php/,
+  /php-?my-?admin[\w.-]*|pma|(?:admin|setup|install|test|info|config|upload)\.php|administrator(?:\/index\.php)?|vendor\/phpunit/,
+  /config\.(?:ya?ml|ini|bak|inc)|server-(?:status|info)|cgi-bin|manager\/html|solr\/admin|jenkins\/script/,
+  /[\w.-]+\.(?:bak|swp|old|orig|sql)/,
+);
+/** Marks of an injected payload in a decoded path or query; a weak witness, since good calls must carry such text too. */
+const INJECTION = anyOf(
+  // Paths
+  /\.\.[/\\]|\0|[/\\](?:etc[/\\](?:passwd|hosts|shadow)(?![\w.])|proc[/\\]self)/,
+  // SQL; queries that a client may send, as SOQL or OData, are none
+  /union\s+(?:all\s+)?select\s|'\s*(?:or|and)\s+(?:\d+\s*=\s*\d|'[^']*'\s*=\s*'|exists\s*\()|'\s*(?:--(?:\s|$)|\/\*)/,
+  /;\s*(?:drop|exec)\s+|(?:sleep|benchmark|extractvalue|updatexml|load_file)\(|waitfor\s+delay\s|information_schema/,
+  // Scripts and templates
+  /<script|<\?php|<!--#|\son(?:error|load|click)\s*=|javascript:|\$\{(?:jndi|\$\{|lower:)|\{\{\d+\*\d+\}\}/,
+  // Commands
+  /[;|`]\s*(?:cat|id|wget|curl|ping|sh|bash)(?:\s|$)|\(\)\s*\{|\/bin\/(?:ba)?sh/,
+  // Addresses that only a server can reach; native apps redirect to their own
+  /(?:^|[=/\s])(?:gopher|dict|file|php|expect):\/\/|(?<!redirect_uri=https?):\/\/(?:127\.0\.0\.1|localhost|169\.254\.169\.254|\[::1?\])[:/]/,
+  // Headers, LDAP, MongoDB
+  /\r\n?(?:set-cookie|location|content-\w+|http\/\d)|\)\(\w*[|&]?\w*=\*|"\$(?:gt|ne|where)":\s*"|\[\$(?:gt|ne|regex)\]/,
+);
+/** Every mark needs one of these. */
+const INJECTION_HINT = /['"<({[;|`$:\\\0\r]|\.\.|\/(?:etc|proc|bin)\/|union|waitfor|information_schema/i;
+
+export type Probe = 'none' | 'soft' | 'hard';
 
 export interface PathFacts {
   /** Hash of the template, last segment included. */
   readonly route: number;
   /** Hash of the template without its last segment. */
   readonly parent: number;
-  /** Hash of the whole path as sent. */
+  /** Hash of the whole path, with needless escapes undone. */
   readonly full: number;
   /** Hash of the last segment, whatever its kind. */
   readonly leaf: number;
@@ -47,62 +103,211 @@ export interface PathFacts {
   readonly object: number;
   /** Its number, NaN where it is none. */
   readonly objectNumber: number;
+  /** Hash of the template before the object: the list that would show it. 0 at the root. */
+  readonly collection: number;
   readonly depth: number;
   readonly isLogin: boolean;
   readonly isAsset: boolean;
-  readonly isProbe: boolean;
-  readonly isRobots: boolean;
+  readonly isInjected: boolean;
+  readonly probe: Probe;
 }
 
-export function readPath(path: string): PathFacts {
-  let route = 0;
-  let parent = 0;
-  let object = 0;
-  let objectNumber = Number.NaN;
-  let leaf = 0;
-  let leafKind: SegmentKind = 'literal';
-  let depth = 0;
-  for (const segment of segmentsOf(path)) {
-    leafKind = segmentKind(segment);
-    leaf = hashString(segment);
-    parent = route;
-    route = combine(route, leafKind === 'literal' ? leaf : hashString(leafKind));
-    depth++;
-    if (leafKind === 'literal' || leafKind === 'date') continue;
-    object = leaf;
-    objectNumber = leafKind === 'number' ? Number(segment) : Number.NaN;
-  }
+/** What follows from a path's template alone, names of objects aside. */
+interface TemplateFacts extends Pick<PathFacts, 'route' | 'parent' | 'collection' | 'depth' | 'isLogin' | 'isAsset' | 'probe'> {
+  /** Which segment names the object; -1 where none does. */
+  readonly objectAt: number;
+}
+
+const MAX_CACHED = 20_000;
+/** Long strings are seldom asked for twice, and would make the cache heavy. */
+const MAX_CACHED_CHARS = 256;
+const templates = new RecentMap<TemplateFacts>(MAX_CACHED);
+const paths = new RecentMap<PathFacts>(MAX_CACHED);
+
+/**
+ * @param path as sent, without the query
+ * @param route the template, where the gateway knows it: `/v1/orders/{id}`, `/v1/orders/:id`
+ */
+export function readPath(path: string, route: string | null = null): PathFacts {
+  if (route !== null) return factsOf(path, route);
+  const known = paths.get(path);
+  if (known !== undefined) return known;
+  const facts = factsOf(path, null);
+  // Paths with an object are too many to remember, and their templates are.
+  if (facts.object === 0 && path.length <= MAX_CACHED_CHARS) paths.set(path, facts);
+  return facts;
+}
+
+function factsOf(path: string, told: string | null): PathFacts {
+  const plain = unescapePlain(path);
+  const segments = segmentsOf(plain);
+  const kinds = kindsOf(segments, told);
+  const { objectAt, route, parent, collection, depth, isLogin, isAsset, probe } = readTemplate(segments, kinds);
+  const leaf = segments.length === 0 ? 0 : hashString(segments.at(-1)!);
+  const object = objectAt < 0 ? '' : segments[objectAt]!;
   return {
     route,
     parent,
-    full: hashString(path),
+    full: hashString(plain),
     leaf,
-    leafKind,
-    object,
-    objectNumber,
+    leafKind: kinds.at(-1) ?? 'literal',
+    object: object === '' ? 0 : hashString(object) || 1,
+    objectNumber: object === '' ? Number.NaN : numberIn(object, kinds[objectAt]!),
+    collection,
     depth,
-    isLogin: LOGIN.test(path),
-    isAsset: ASSET.test(path),
-    isProbe: PROBE.test(path),
-    isRobots: path === '/robots.txt',
+    isLogin,
+    isAsset,
+    isInjected: isInjection(path),
+    probe,
   };
 }
 
+function readTemplate(segments: readonly string[], kinds: readonly SegmentKind[]): TemplateFacts {
+  // Two slashes begin a placeholder; no segment can look like one.
+  let key = '';
+  for (let i = 0; i < segments.length; i++) key += kinds[i] === 'literal' ? `/${segments[i]}` : `//${kinds[i]}`;
+  const known = templates.get(key);
+  if (known !== undefined) return known;
+  const facts = templateFactsOf(segments, kinds, key);
+  if (key.length <= MAX_CACHED_CHARS) templates.set(key, facts);
+  return facts;
+}
+
+function templateFactsOf(segments: readonly string[], kinds: readonly SegmentKind[], key: string): TemplateFacts {
+  let [route, parent, collection, objectAt] = [0, 0, 0, -1];
+  segments.forEach((segment, i) => {
+    const kind = kinds[i]!;
+    parent = route;
+    route = combine(route, hashString(kind === 'literal' ? segment : `{${kind}}`));
+    if (kind === 'literal' || kind === 'date') return;
+    [objectAt, collection] = [i, parent];
+  });
+  const isAsset = ASSET.test(key);
+  return {
+    route,
+    parent,
+    collection,
+    objectAt: isAsset ? -1 : objectAt,
+    depth: segments.length,
+    isLogin: LOGIN_WORD.test(key) || LOGIN_CAMEL.test(key) || LOGIN_END.test(key),
+    isAsset,
+    probe: HARD_PROBE.test(key) ? 'hard' : SOFT_PROBE.test(key) ? 'soft' : 'none',
+  };
+}
+
+/** Undoes the escapes of characters that need none (RFC 3986, 6.2.2.2), so that `/v1/%6Frders` is `/v1/orders`. */
+function unescapePlain(path: string): string {
+  if (!path.includes('%')) return path;
+  return path.replace(/%(?:2[de]|3\d|[46][1-9a-f]|[57][\da]|5f|7e)/gi, (escaped) =>
+    String.fromCharCode(Number.parseInt(escaped.slice(1), 16)),
+  );
+}
+
+/** Of a longer path the last ones are read: what it is after stands at its end. */
 const MAX_SEGMENTS = 32;
 
+/** Segments without matrix parameters and without those that lead nowhere; OData's keys, `Products(17)`, are their own. */
 function segmentsOf(path: string): string[] {
-  return path.split('/', MAX_SEGMENTS).filter((segment) => segment !== '');
+  let plain = path;
+  if (path.includes(';')) plain = plain.replace(/;[^/]*/g, '');
+  if (path.includes('(')) plain = plain.replace(/[()]/g, '/');
+  const segments = plain.split('/').filter((segment) => segment !== '' && segment !== '.');
+  return segments.length > MAX_SEGMENTS ? segments.slice(-MAX_SEGMENTS) : segments;
+}
+
+function kindsOf(segments: readonly string[], template: string | null): SegmentKind[] {
+  const told = template === null ? null : segmentsOf(template);
+  const isTold = told !== null && told.length === segments.length;
+  return segments.map((segment, i) => {
+    if (isTold && !/^[{:<*]/.test(told[i]!)) return 'literal';
+    const kind = segmentKind(segment.includes('%') ? decode(segment) : segment);
+    if (isTold) return kind === 'literal' ? 'token' : kind;
+    return kind === 'number' && isVersion(segments, i) ? 'literal' : kind;
+  });
+}
+
+/** A small number that opens a path or follows `api`, with more behind it, is a version: `/2/tweets`, `/rest/api/3/issue`. */
+function isVersion(segments: readonly string[], i: number): boolean {
+  return segments[i]!.length <= 2 && i < segments.length - 1 && (i === 0 || /^(?:api|rest)$/i.test(segments[i - 1]!));
+}
+
+function numberIn(segment: string, kind: SegmentKind): number {
+  if (kind !== 'number' && kind !== 'key') return Number.NaN;
+  const number = Number(/\d+/.exec(segment)![0]);
+  return Number.isFinite(number) ? number : Number.NaN;
+}
+
+export interface QueryFacts {
+  /** Hash of the whole query. */
+  readonly full: number;
+  /** Hash of the value of the first parameter that names an object, 0 where there is none. */
+  readonly object: number;
+  readonly objectNumber: number;
+  /** Hash of that parameter's name. */
+  readonly objectName: number;
+  /** Whether a parameter walks through pages. */
+  readonly isPaged: boolean;
+  readonly isInjected: boolean;
+}
+
+/** Names of parameters that say which object, when the value has the form of a name for one. */
+const OBJECT_NAME =
+  /^(?:ids?|uids?|uuid|guid|pk|key|user|username|account|customer|member|order|invoice|item|product|sku|article|file|doc|document|ref|number|no|num|msisdn|phone|email)$|[a-z](?:[_-]id|Id|ID)s?$/;
+/** Ids that name a place in a list, or the caller and its call, and not what is asked for. */
+const OTHER_ID =
+  /^(?:since|max|min|last|first|start|end|from|after|before|next|prev|cursor|page|request|req|trace|span|correlation|session|client|device|app|api|tracking|event|idempotency|install(?:ation)?|visitor|anonymous)(?:[_-]|I)/i;
+/** Where the value may be a word. */
+const PERSON_NAME = /^(?:username|user|account|phone|msisdn|email|key|sku)$/;
+const PAGE_NAME =
+  /^\$?(?:page(?:[_-]?(?:no|number|token|index))?|p|offset|cursor|skip|skiptoken|start(?:_?index)?|marker|continuation(?:-?token)?|next(?:_?token)?|after|since_id|max_id)$/i;
+const MAX_PARAMETERS = 32;
+const queries = new RecentMap<QueryFacts>(MAX_CACHED);
+
+/** @param query as sent, without the question mark */
+export function readQuery(query: string): QueryFacts {
+  const known = queries.get(query);
+  if (known !== undefined) return known;
+  const facts = queryFactsOf(query);
+  if (query.length <= MAX_CACHED_CHARS) queries.set(query, facts);
+  return facts;
+}
+
+function queryFactsOf(query: string): QueryFacts {
+  let [object, objectNumber, objectName, isPaged] = [0, Number.NaN, 0, false];
+  for (const parameter of query.split('&', MAX_PARAMETERS)) {
+    const equals = parameter.indexOf('=');
+    if (equals < 1 || equals > 40 || equals === parameter.length - 1) continue;
+    const name = parameter.slice(0, equals);
+    if (PAGE_NAME.test(name)) isPaged = true;
+    if (object !== 0 || !OBJECT_NAME.test(name) || OTHER_ID.test(name)) continue;
+    const value = decode(parameter.slice(equals + 1));
+    const kind = segmentKind(value);
+    if ((kind === 'literal' && !PERSON_NAME.test(name)) || kind === 'date') continue;
+    [object, objectNumber, objectName] = [hashString(value) || 1, numberIn(value, kind), hashString(name)];
+  }
+  return { full: hashString(query), object, objectNumber, objectName, isPaged, isInjected: isInjection(query) };
 }
 
 /** The template for people: `/v1/orders/17` → `/v1/orders/{number}`. */
 export function routeTemplate(path: string): string {
-  const parts = segmentsOf(path).map((segment) => {
-    const kind = segmentKind(segment);
-    return kind === 'literal' ? segment : `{${kind}}`;
-  });
-  return `/${parts.join('/')}`;
+  const segments = segmentsOf(unescapePlain(path));
+  const kinds = kindsOf(segments, null);
+  return `/${segments.map((segment, i) => (kinds[i] === 'literal' ? segment : `{${kinds[i]}}`)).join('/')}`;
 }
 
-export function looksInjected(path: string, query: string | null): boolean {
-  return INJECTION.test(path) || (query !== null && INJECTION.test(query));
+/** Whether a path or query holds text that attacks use. */
+export function isInjection(text: string): boolean {
+  const decoded = decodeTwice(text);
+  return INJECTION_HINT.test(decoded) && INJECTION.test(decoded);
+}
+
+/** Bytes of overlong UTF-8 for a dot, and doubled escapes, are how filters are passed by. */
+function decodeTwice(text: string): string {
+  if (!text.includes('%') && !text.includes('+')) return text;
+  const once = decode(text.replaceAll('+', ' '));
+  return once.includes('%') ? decode(once).replaceAll('\xc0\xae', '.') : once;
+}
+
+function decode(text: string): string {
+  return text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }

@@ -1,8 +1,12 @@
 /** Policy is data: which score is bad, and what is done about it. */
-import { Type, type Static } from 'typebox';
+import { type Static, Type } from 'typebox';
+import { Settings } from 'typebox/system';
 import { Value } from 'typebox/value';
 import { AssayError } from './errors.ts';
 import { hashString } from './stats.ts';
+
+/** The library stops at 8. */
+Settings.Set({ maxErrors: 64 });
 
 const Actions = Type.Enum(['allow', 'throttle', 'challenge', 'deny']);
 const Threshold = Type.Union([Type.Null(), Type.Number({ minimum: 0, maximum: 1 })]);

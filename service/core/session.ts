@@ -6,9 +6,9 @@
 import { type Rejection, reject } from './api-call.ts';
 import { type ClientRecord, D, F, H, T, U } from './client-record.ts';
 import type { ApiCall } from './contracts.ts';
-import { looksInjected, type PathFacts, readPath } from './path.ts';
-import { softwareOf } from './software.ts';
-import { addDistinct, addMoment, combine, hashString, share } from './stats.ts';
+import { type PathFacts, type QueryFacts, readPath, readQuery } from './path.ts';
+import { fingerprintOf, softwareOf } from './software.ts';
+import { addDistinct, addMoment, addRecent, combine, hashString } from './stats.ts';
 
 export const SESSION = {
   idleLimitMs: 30 * 60_000,
@@ -16,9 +16,12 @@ export const SESSION = {
   /** How far behind its client's newest call a call may come. */
   graceMs: 5 * 60_000,
   historyHalfLifeMs: 24 * 3600_000,
-  /** Children of one path, answered well, from which on its children are taken for names of objects. */
-  learntChildren: 8,
+  /** Of 32 bits that the children of a path set by hash, how many make them names of objects: about 22 children do. */
+  learntBits: 16,
 } as const;
+
+/** Over how many calls the recent shares run. */
+const RECENT_CALLS = 16;
 
 /** How many of a client's last call ids are kept to know a duplicate by. */
 const RECENT_IDS = U.recentPaths - U.recentIds;
@@ -36,16 +39,18 @@ export function observe(record: ClientRecord, call: ApiCall, caller: Caller): Re
   const behindMs = t[T.last]! - call.time;
   if (behindMs > SESSION.graceMs) return reject('ASSAY_CALL_LATE', `${Math.round(behindMs / 1000)} s behind its client`);
   if (endsSession(record, call.time)) beginSession(record, call.time);
-  const path = readPath(call.path);
+  const path = readPath(call.path, call.route);
+  const query = call.query === null ? null : readQuery(call.query);
   // Out of order within the grace period: counted, with no gap.
   const gapMs = record.f[F.calls]! === 0 ? -1 : Math.max(0, call.time - t[T.last]!);
   remember(record, id);
-  const object = objectOf(record, path, isAnswered(call));
   observePace(record, call, gapMs);
-  observeAfterNo(record, call, path, gapMs);
-  observeRequest(record, call, path);
-  observeObject(record, call, path, object);
-  observeAnswer(record, call, path);
+  if (gapMs >= 0 && record.f[F.prevStatus]! >= 400) observeAfterNo(record, call, path);
+  observeRequest(record, call, path, query);
+  observeObject(record, call, path, objectOf(record, path, query, isAnswered(call)));
+  if (call.status !== null) observeAnswer(record, call.status, path);
+  observeLogin(record, call, path);
+  observeSizes(record, call);
   observeVoice(record, call);
   observeIdentity(record, call, caller);
   closeCall(record, call, path);
@@ -88,9 +93,9 @@ function beginSession(record: ClientRecord, time: number): void {
   f.fill(0);
   d.fill(0);
   u.fill(0, U.recentPaths, U.idRoute);
-  u[U.prevPath] = 0;
-  u[U.prevRoute] = 0;
+  u.fill(0, U.prevPath, U.agent);
   t[T.sessionStart] = time;
+  t[T.answered] = 0;
 }
 
 /** Answers that deny or miss, without 304s and server errors. */
@@ -106,21 +111,38 @@ function isFailure(status: number): boolean {
   return status >= 400 && status < 500;
 }
 
-/** The object a call names: a variable segment, or a name under a parent whose children have shown to be many. */
-function objectOf({ u }: ClientRecord, path: PathFacts, answered: boolean): { hash: number; route: number } {
-  if (path.object !== 0) return { hash: path.object, route: path.route };
-  if (path.isAsset || path.depth < 2) return { hash: 0, route: path.route };
+interface AskedObject {
+  /** 0 where the call names none. */
+  readonly hash: number;
+  readonly number: number;
+  /** The route with the object as a placeholder. */
+  readonly route: number;
+  /** The route of the list that would show it. */
+  readonly list: number;
+}
+
+/** The object a call names: a variable segment, a parameter, or a name under a parent whose children have shown to be many. */
+function objectOf({ u }: ClientRecord, path: PathFacts, query: QueryFacts | null, answered: boolean): AskedObject {
+  const { route, parent, leaf } = path;
+  if (path.object !== 0) return { hash: path.object, number: path.objectNumber, route, list: path.collection };
+  if (query !== null && query.object !== 0)
+    return { hash: query.object, number: query.objectNumber, route: combine(route, query.objectName), list: route };
+  if (path.isAsset || path.depth < 2 || !learn(u, parent, leaf, answered)) return { hash: 0, number: Number.NaN, route, list: 0 };
+  return { hash: leaf || 1, number: Number.NaN, route: combine(parent, 1), list: parent };
+}
+
+/** Learns a child of a path and says whether its children are names of objects. Of four parents the last gives way. */
+function learn(u: Uint32Array, parent: number, child: number, answered: boolean): boolean {
   let slot = 0;
-  while (slot < 3 && u[U.learntParent + slot] !== path.parent && u[U.learntParent + slot] !== 0) slot++;
-  if (u[U.learntParent + slot] !== path.parent) {
-    if (!answered) return { hash: 0, route: path.route };
-    u[U.learntParent + slot] = path.parent;
+  while (slot < 3 && u[U.learntParent + slot] !== parent && u[U.learntParent + slot] !== 0) slot++;
+  if (u[U.learntParent + slot] !== parent) {
+    if (!answered) return false;
+    u[U.learntParent + slot] = parent;
     u[U.learntChildren + slot] = 0;
   }
   // Only answered paths teach: a scanner's many misses under one parent stay many routes.
-  if (answered) u[U.learntChildren + slot]! |= 1 << (path.leaf & 31);
-  const isLearnt = bitCount(u[U.learntChildren + slot]!) >= SESSION.learntChildren;
-  return isLearnt ? { hash: path.leaf, route: combine(path.parent, 1) } : { hash: 0, route: path.route };
+  if (answered) u[U.learntChildren + slot] = u[U.learntChildren + slot]! | (1 << (child & 31));
+  return bitCount(u[U.learntChildren + slot]!) >= SESSION.learntBits;
 }
 
 function bitCount(bits: number): number {
@@ -131,6 +153,10 @@ function bitCount(bits: number): number {
 
 /** Upper limits of the gap bins, in ms: bursts, machine pace, hands, patience, polling, long waits. */
 const GAP_BINS_MS = [100, 1000, 5000, 30_000, 300_000];
+
+/** A call after a pause begins something; a scheduler begins it on the minute. */
+const PAUSE_MS = 30_000;
+const ON_MINUTE_MS = 2000;
 
 function observePace({ f }: ClientRecord, call: ApiCall, gapMs: number): void {
   if (call.time % 1000 !== 0) f[F.subSecond]! += 1;
@@ -147,6 +173,7 @@ function observePace({ f }: ClientRecord, call: ApiCall, gapMs: number): void {
   let bin = 0;
   while (bin < GAP_BINS_MS.length && gapMs >= GAP_BINS_MS[bin]!) bin++;
   f[F.gapBins + bin]! += 1;
+  if (gapMs >= PAUSE_MS && call.time % 60_000 < ON_MINUTE_MS) f[F.onMinute]! += 1;
   // Calls a second, decaying over 10 s and 300 s.
   f[F.rate10s] = f[F.rate10s]! * Math.exp(-gapMs / 10_000) + 0.1;
   f[F.rate300s] = f[F.rate300s]! * Math.exp(-gapMs / 300_000) + 1 / 300;
@@ -157,11 +184,12 @@ function observePace({ f }: ClientRecord, call: ApiCall, gapMs: number): void {
 /** A wait of this much after a 429 or a failure counts as heeding it. */
 const WAIT_MS = 1000;
 
-function observeAfterNo({ f, u }: ClientRecord, call: ApiCall, path: PathFacts, gapMs: number): void {
+/** What the client does after a 4xx or 5xx. A call that was under way before the answer came says nothing about that. */
+function observeAfterNo({ f, t, u }: ClientRecord, call: ApiCall, path: PathFacts): void {
+  if (call.time < t[T.answered]!) return;
   const before = f[F.prevStatus]!;
-  if (gapMs < 0 || before < 400) return;
   const samePath = u[U.prevPath] === path.full;
-  const waits = gapMs >= WAIT_MS;
+  const waits = call.time - t[T.answered]! >= WAIT_MS;
   if (isFailure(before)) {
     f[F.afterFail]! += 1;
     if (waits) f[F.afterFailWait]! += 1;
@@ -185,37 +213,46 @@ function observeAfterNo({ f, u }: ClientRecord, call: ApiCall, path: PathFacts, 
   }
 }
 
-const METHOD_SLOTS: Record<string, number> = {
-  GET: F.get,
-  HEAD: F.head,
-  POST: F.post,
-  PUT: F.write,
-  PATCH: F.write,
-  DELETE: F.remove,
-  OPTIONS: F.options,
-};
+function methodSlot(method: string): number {
+  switch (method) {
+    case 'GET':
+      return F.get;
+    case 'POST':
+      return F.post;
+    case 'PUT':
+    case 'PATCH':
+      return F.write;
+    case 'DELETE':
+      return F.remove;
+    case 'HEAD':
+      return F.head;
+    case 'OPTIONS':
+      return F.options;
+    default:
+      return F.otherMethod;
+  }
+}
 
-function observeRequest({ f, u, d }: ClientRecord, call: ApiCall, path: PathFacts): void {
-  f[METHOD_SLOTS[call.method] ?? F.otherMethod]! += 1;
+function observeRequest({ f, u, d }: ClientRecord, call: ApiCall, path: PathFacts, query: QueryFacts | null): void {
+  f[methodSlot(call.method)]! += 1;
   f[F.depthSum]! += path.depth;
-  f[F.pathLengthSum]! += Math.log1p(call.path.length);
   if (path.isAsset) f[F.asset]! += 1;
-  if (path.isProbe) f[F.probe]! += 1;
-  if (path.isRobots) f[F.robots]! += 1;
-  if (looksInjected(call.path, call.query)) f[F.injected]! += 1;
-  const query = call.query ? hashString(call.query) : 0;
-  if (call.query) {
-    f[F.query]! += 1;
-    addDistinct(d, D.queries, 32, query);
-  }
-  const asked = combine(path.full, query);
+  if (path.probe === 'hard' || (path.probe === 'soft' && !isThere(call))) f[F.probe]! += 1;
+  if (path.isInjected || query?.isInjected) f[F.injected]! += 1;
+  if (query !== null) f[F.query]! += 1;
+  if (query?.isPaged) f[F.paged]! += 1;
+  const asked = query === null ? path.full : combine(path.full, query.full);
   if (isRecent(u, asked)) f[F.repeat]! += 1;
-  if (addDistinct(d, D.paths, 64, asked)) {
-    f[F.novelPath]! += 1;
-    if (call.status === 404) f[F.novelMiss]! += 1;
-  }
+  const isNew = addDistinct(d, D.paths, 64, asked);
+  addRecent(f, F.recentNew, f[F.calls]! + 1, RECENT_CALLS, isNew ? 1 : 0);
+  if (call.status === 404) addDistinct(d, D.missed, 32, asked);
   u[U.recentPaths + (u[U.pathAt]! % 8)] = asked;
   u[U.pathAt]! += 1;
+}
+
+/** Whether the answer shows that what was asked for exists; a redirect may only lead to HTTPS. */
+function isThere({ status }: ApiCall): boolean {
+  return status !== null && (status < 300 || status === 304);
 }
 
 function isRecent(u: Uint32Array, asked: number): boolean {
@@ -223,30 +260,32 @@ function isRecent(u: Uint32Array, asked: number): boolean {
   return false;
 }
 
-function observeObject(record: ClientRecord, call: ApiCall, path: PathFacts, object: { hash: number; route: number }): void {
-  const { f, t, u, d } = record;
+function observeObject(record: ClientRecord, call: ApiCall, path: PathFacts, object: AskedObject): void {
+  const { f, u, d } = record;
   addDistinct(d, D.routes, 32, object.route);
-  if (object.hash === 0) {
-    // A list that was answered: items under it were shown, not guessed.
-    if (isAnswered(call)) u[U.parents + (path.route & 7)] = path.route;
-    return;
-  }
+  // A list that was answered: items under it were shown, not guessed.
+  const isListed = object.list !== 0 && u[U.lists + (object.list & 7)] === object.list;
+  if (path.leafKind === 'literal' && object.route === path.route && isAnswered(call)) u[U.lists + (path.route & 7)] = path.route;
+  if (object.hash === 0) return;
   f[F.idCalls]! += 1;
-  if (u[U.parents + (path.parent & 7)] === path.parent) f[F.idListed]! += 1;
+  if (isListed) f[F.idListed]! += 1;
   if (addDistinct(d, D.objects, 64, object.hash)) f[F.idNovel]! += 1;
   if (call.status === 401 || call.status === 403) f[F.idDenied]! += 1;
   if (call.status === 404 || call.status === 410) f[F.idMissing]! += 1;
-  if (Number.isNaN(path.objectNumber)) return;
-  const slot = object.route & 3;
-  if (u[U.idRoute + slot] === object.route) {
-    const step = path.objectNumber - t[T.idLast + slot]!;
+  if (!Number.isNaN(object.number)) observeOrder(record, object);
+}
+
+function observeOrder({ f, t, u }: ClientRecord, { route, number }: AskedObject): void {
+  const slot = route & 3;
+  if (u[U.idRoute + slot] === route) {
+    const step = number - t[T.idLast + slot]!;
     f[F.idOrdered]! += 1;
     if (step > 0) f[F.idAscending]! += 1;
     if (step === 1) f[F.idUnit]! += 1;
-    if (step === 0) f[F.idRepeat]! += 1;
+    f[F.idStepSum]! += Math.log1p(Math.abs(step));
   }
-  u[U.idRoute + slot] = object.route;
-  t[T.idLast + slot] = path.objectNumber;
+  u[U.idRoute + slot] = route;
+  t[T.idLast + slot] = number;
 }
 
 function statusSlot(status: number): number {
@@ -268,23 +307,38 @@ const STATUS_SLOTS: Record<number, number> = {
   429: F.s429,
 };
 
-function observeAnswer({ f, d }: ClientRecord, call: ApiCall, path: PathFacts): void {
-  const { status, responseBytes, requestBytes } = call;
-  if (status !== null) {
-    f[F.statusKnown]! += 1;
-    f[statusSlot(status)]! += 1;
-    f[F.failRun] = isFailure(status) ? f[F.failRun]! + 1 : 0;
-    f[F.maxFailRun] = Math.max(f[F.maxFailRun]!, f[F.failRun]!);
-    if (call.method === 'POST' && statusSlot(status) === F.invalid) f[F.postInvalid]! += 1;
-    if ((path.isLogin && call.method === 'POST') || call.account !== null) {
-      f[F.login]! += 1;
-      f[isFailure(status) ? F.loginFail : F.loginOk]! += 1;
-    }
+function observeAnswer({ f, u }: ClientRecord, status: number, path: PathFacts): void {
+  f[F.statusKnown]! += 1;
+  f[statusSlot(status)]! += 1;
+  const fails = isFailure(status);
+  f[F.failRun] = fails ? f[F.failRun]! + 1 : 0;
+  f[F.maxFailRun] = Math.max(f[F.maxFailRun]!, f[F.failRun]!);
+  addRecent(f, F.recentFail, f[F.statusKnown]!, RECENT_CALLS, fails ? 1 : 0);
+  if (status >= 400) u[U.failedPath] = path.full;
+  else if (u[U.failedPath] === path.full && path.full !== 0) {
+    f[F.recovered]! += 1;
+    u[U.failedPath] = 0;
   }
-  if (call.account !== null) addDistinct(d, D.accounts, 32, hashString(call.account));
+}
+
+function observeLogin({ f, u, d }: ClientRecord, { status, method, account }: ApiCall, path: PathFacts): void {
+  if (account === null && !(path.isLogin && method === 'POST')) return;
+  if (status !== null) {
+    f[F.login]! += 1;
+    if (isFailure(status)) f[F.loginFail]! += 1;
+    else if (status < 400) f[F.loginOk]! += 1;
+  }
+  if (account === null) return;
+  const hash = hashString(account);
+  addDistinct(d, D.accounts, 16, hash);
+  if (status !== null && u[U.account] === hash) f[F.accountSame]! += 1;
+  u[U.account] = hash;
+}
+
+function observeSizes({ f }: ClientRecord, { responseBytes, requestBytes }: ApiCall): void {
   if (responseBytes !== null) {
-    f[F.sized]! += 1;
-    addMoment(f, F.size, f[F.sized]!, Math.log1p(responseBytes));
+    f[F.answerSized]! += 1;
+    addMoment(f, F.answerSize, f[F.answerSized]!, Math.log1p(responseBytes));
   }
   if (requestBytes !== null) {
     f[F.requestSized]! += 1;
@@ -300,7 +354,8 @@ function observeVoice({ f, u }: ClientRecord, call: ApiCall): void {
   if (software.isTool) f[F.toolAgent]! += 1;
   if (software.isDeclaredBot) f[F.declaredBot]! += 1;
   if (changes(u, U.agent, software.hash, f)) f[F.agentChanges]! += 1;
-  if (call.accept === null || call.accept === '' || call.accept === '*/*') f[F.acceptAny]! += 1;
+  if (tellsVoice(call)) f[F.voiceKnown]! += 1;
+  if (call.accept === '*/*') f[F.acceptAny]! += 1;
   if (call.acceptLanguage) f[F.language]! += 1;
   if (call.acceptEncoding) f[F.encoding]! += 1;
   if (call.referer) f[F.referer]! += 1;
@@ -308,19 +363,28 @@ function observeVoice({ f, u }: ClientRecord, call: ApiCall): void {
   if (call.hasCookie) f[F.cookie]! += 1;
   if (call.headerNames !== null) {
     f[F.headersKnown]! += 1;
-    f[F.headerCount]! += call.headerNames.length;
-    if (changes(u, U.shape, hashString(`${call.method} ${call.headerNames.join()}`), f)) f[F.shapeChanges]! += 1;
+    if (changes(u, U.shape, shapeOf(call.method, call.headerNames), f)) f[F.shapeChanges]! += 1;
   }
   if (call.httpVersion?.startsWith('2') || call.httpVersion?.startsWith('3')) f[F.http2]! += 1;
   observeConnection(f, u, call);
 }
 
+/** Whether the gateway tells more of the headers than the user agent and the referer, which every access log has. */
+function tellsVoice({ accept, acceptEncoding, acceptLanguage, headerNames }: ApiCall): boolean {
+  return accept !== null || acceptEncoding !== null || acceptLanguage !== null || headerNames !== null;
+}
+
+function shapeOf(method: string, names: readonly string[]): number {
+  let hash = hashString(method);
+  for (const name of names) hash = hashString(name, hash);
+  return hash;
+}
+
 function observeConnection(f: Float32Array, u: Uint32Array, call: ApiCall): void {
-  if (call.tlsVersion !== null || call.tlsCipher !== null) {
+  if (call.ja4 !== null || call.tlsVersion !== null || call.tlsCipher !== null) {
     f[F.tls]! += 1;
     if (call.tlsResumed) f[F.tlsResumed]! += 1;
-    const tls = hashString(call.ja4 ?? call.ja3 ?? `${call.tlsVersion} ${call.tlsCipher}`);
-    if (changes(u, U.tls, tls, f)) f[F.tlsChanges]! += 1;
+    if (changes(u, U.tls, handshakeOf(call), f)) f[F.tlsChanges]! += 1;
   }
   if (call.connectionId === null && call.connectionRequests === null) return;
   f[F.connectionKnown]! += 1;
@@ -328,6 +392,11 @@ function observeConnection(f: Float32Array, u: Uint32Array, call: ApiCall): void
   const isNew = call.connectionRequests === null ? u[U.connection] !== connection : call.connectionRequests <= 1;
   if (isNew) f[F.connectionNew]! += 1;
   u[U.connection] = connection;
+}
+
+function handshakeOf({ ja4, tlsVersion, tlsCipher }: ApiCall): number {
+  if (ja4 !== null) return hashString(fingerprintOf(ja4));
+  return hashString(tlsCipher ?? '', hashString(tlsVersion ?? ''));
 }
 
 /** Whether a slot's hash differs from the call before; the first call of a session changes nothing. */
@@ -342,7 +411,7 @@ function observeIdentity({ f, d }: ClientRecord, call: ApiCall, caller: Caller):
   addDistinct(d, D.addresses, 16, hashString(call.clientIp));
   if (call.subject === null) return;
   f[F.subjectCalls]! += 1;
-  addDistinct(d, D.subjects, 32, hashString(call.subject));
+  addDistinct(d, D.subjects, 16, hashString(call.subject));
   if (call.status === 401) f[F.subjectRejected]! += 1;
 }
 
@@ -352,6 +421,7 @@ function closeCall({ f, t, u }: ClientRecord, call: ApiCall, path: PathFacts): v
   u[U.prevPath] = path.full;
   u[U.prevRoute] = path.route;
   t[T.last] = Math.max(t[T.last]!, call.time);
+  t[T.answered] = call.time + Math.min(call.durationMs ?? 0, SESSION.graceMs);
 }
 
 /** Snapshots come at calls 1, 2, 3, 5, 8, 13, … of a session, and from 144 on at every 89th. */
@@ -360,9 +430,4 @@ export function nextSnapshot(calls: number): number {
   while (b <= calls && b < 144) [a, b] = [b, a + b];
   if (calls < 1) return 1;
   return b > calls ? b : calls + 89 - ((calls - 144) % 89);
-}
-
-/** Share of the answers known that deny or miss. */
-export function failureShare(f: Float32Array): number {
-  return share(failures(f), f[F.statusKnown]!);
 }

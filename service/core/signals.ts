@@ -34,17 +34,20 @@ export const SIGNALS: readonly Signal[] = [
   {
     name: 'many-accounts',
     watched: true,
-    fires: (f, d) => f[F.login]! >= 5 && countDistinct(d, D.accounts, 32) >= 5,
-    value: (_f, d) => Math.round(countDistinct(d, D.accounts, 32)),
-    text: (f, d) => `tried about ${Math.round(countDistinct(d, D.accounts, 32))} accounts in ${f[F.login]} logins`,
+    // One address may log in many people, and a server may do so for all of its users; most of them know their password.
+    fires: (f, d) => f[F.login]! >= 5 && f[F.loginFail]! > f[F.loginOk]! && countDistinct(d, D.accounts, 16) >= 5,
+    value: (_f, d) => Math.round(countDistinct(d, D.accounts, 16)),
+    text: (f, d) => `tried about ${Math.round(countDistinct(d, D.accounts, 16))} accounts in ${f[F.login]} logins`,
   },
   {
     name: 'refused-credentials',
     watched: true,
-    fires: (f, d) => f[F.subjectRejected]! >= 5 && countDistinct(d, D.subjects, 32) >= 5,
-    value: (_f, d) => Math.round(countDistinct(d, D.subjects, 32)),
+    // A client whose token is renewed each hour is refused once an hour, and that is all.
+    fires: (f, d) =>
+      f[F.subjectRejected]! >= 5 && f[F.subjectRejected]! > 0.5 * f[F.subjectCalls]! && countDistinct(d, D.subjects, 16) >= 5,
+    value: (_f, d) => Math.round(countDistinct(d, D.subjects, 16)),
     text: (f, d) =>
-      `${f[F.subjectRejected]} calls refused with about ${Math.round(countDistinct(d, D.subjects, 32))} different credentials`,
+      `${f[F.subjectRejected]} calls refused with about ${Math.round(countDistinct(d, D.subjects, 16))} different credentials`,
   },
   {
     name: 'walks-on-404',
@@ -77,7 +80,7 @@ export const SIGNALS: readonly Signal[] = [
   {
     name: 'goes-on-after-403',
     watched: true,
-    fires: (f) => f[F.after403Onward]! >= 8,
+    fires: (f) => f[F.after403Onward]! >= 8 && f[F.s403]! > 0.3 * f[F.statusKnown]!,
     value: count(F.after403Onward),
     text: (f) => `went on to another path after ${f[F.after403Onward]} of ${f[F.after403]} denials`,
   },
@@ -103,6 +106,9 @@ export const SIGNALS: readonly Signal[] = [
     text: (f) => `${f[F.notModified]} answers were "not modified": it keeps what it has read`,
   },
 ];
+
+// Which of them fired is kept as bits of a Float32, which counts to 2 ** 24.
+if (SIGNALS.length > 24) throw new Error('more signals than signalsSeen has bits');
 
 export interface FiredSignal {
   readonly name: string;

@@ -25,11 +25,14 @@ export function combine(a: number, b: number): number {
  */
 export function addDistinct(registers: Uint8Array, at: number, size: number, hash: number): boolean {
   const index = at + (hash & (size - 1));
-  const rank = Math.clz32((mix(hash) | 1) >>> 0) + 1;
+  // Shifted first, since mix leaves 0 where it is.
+  const rank = Math.clz32(mix(hash + 0x9e3779b9) | 1) + 1;
   if (rank <= registers[index]!) return false;
   registers[index] = rank;
   return true;
 }
+
+const HALVES = Float64Array.from({ length: 256 }, (_, rank) => 2 ** -rank);
 
 /** Estimated number of distinct values; linear counting while registers are free, as in the paper. */
 export function countDistinct(registers: Uint8Array, at: number, size: number): number {
@@ -37,7 +40,7 @@ export function countDistinct(registers: Uint8Array, at: number, size: number): 
   let free = 0;
   for (let i = at; i < at + size; i++) {
     const rank = registers[i]!;
-    sum += 2 ** -rank;
+    sum += HALVES[rank]!;
     if (rank === 0) free++;
   }
   const alpha = size === 16 ? 0.673 : size === 32 ? 0.697 : 0.709;
@@ -73,4 +76,9 @@ export function evenness(counts: Float32Array, at: number, size: number): number
     if (p > 0) entropy -= p * Math.log(p);
   }
   return entropy / Math.log(size);
+}
+
+/** Mean of the first `span` values, then of about the last `span`; `n` counts the new value too. */
+export function addRecent(slots: Float32Array, at: number, n: number, span: number, value: number): void {
+  slots[at]! += (value - slots[at]!) / Math.min(n, span);
 }

@@ -1,7 +1,7 @@
 /** From a scored snapshot to a verdict with reasons. Pure: the same snapshot, score and standing give the same bytes. */
 import type { Reason, Verdict, VerdictName } from './contracts.ts';
-import { type ErrorCode, ERRORS } from './errors.ts';
-import { describeFeature, FEATURES } from './features.ts';
+import { ERRORS, type ErrorCode } from './errors.ts';
+import { describeFeature, FEATURES, type Feature } from './features.ts';
 import { STRENGTH } from './identify.ts';
 import type { Snapshot } from './observe.ts';
 import type { Policy } from './policy.ts';
@@ -34,15 +34,22 @@ const MAX_CONTRIBUTIONS = 5;
 /** Contributions smaller than this, in log-odds, explain nothing. */
 const MIN_WEIGHT = 0.05;
 
+/**
+ * Decides on a snapshot. A score or novelty that is not finite, or a score outside 0 to 1, becomes null with an error
+ * code, and the verdict unsure.
+ */
 export function decide(
   snapshot: Snapshot,
-  scored: Scored,
+  raw: Scored,
   explanation: Explanation | null,
   standing: Standing | null,
   { policy, model, featureSet }: DecideContext,
 ): Verdict {
-  const held = isHeld(snapshot, standing, policy);
-  const verdict = held ? 'bad' : judge(snapshot, scored, policy);
+  const scored = soundOf(raw);
+  const judged = judge(snapshot, scored, policy);
+  const held = judged !== 'bad' && isHeld(snapshot, standing, policy);
+  const verdict = held ? 'bad' : judged;
+  const explained = scored.score !== null && Number.isFinite(explanation?.baseLogOdds) ? explanation : null;
   return {
     id: `${snapshot.clientId}.${snapshot.sessionStart.toString(36)}.${snapshot.calls}`,
     clientId: snapshot.clientId,
@@ -50,8 +57,8 @@ export function decide(
     score: scored.score,
     action: policy.actions[verdict],
     family: scored.family,
-    reasons: reasonsFor(snapshot, scored, explanation, held),
-    baseLogOdds: explanation?.baseLogOdds ?? null,
+    reasons: reasonsFor(snapshot, scored, explained, held),
+    baseLogOdds: explained?.baseLogOdds ?? null,
     calls: snapshot.calls,
     time: snapshot.time,
     sessionStart: snapshot.sessionStart,
@@ -62,6 +69,15 @@ export function decide(
     mode: policy.mode,
     expiresAt: held ? standing!.expiresAt : snapshot.time + policy.ttlMs[verdict],
   };
+}
+
+function soundOf({ score, novelty, family, error }: Scored): Scored {
+  const sound = {
+    score: score !== null && score >= 0 && score <= 1 ? score : null,
+    novelty: novelty !== null && Number.isFinite(novelty) ? novelty : null,
+  };
+  const isWhole = sound.score !== null && sound.novelty !== null;
+  return { ...sound, family: sound.score === null ? null : family, error: error ?? (isWhole ? null : 'ASSAY_SCORE_NOT_FINITE') };
 }
 
 function judge({ calls }: Snapshot, { score, novelty }: Scored, policy: Policy): VerdictName {
@@ -97,16 +113,20 @@ function plain(kind: Reason['kind'], name: string, text: string, value: number |
   return { kind, name, text, weight: null, value };
 }
 
+/** The largest few contributions, largest first; of equal ones the earlier feature. */
 function contributions(vector: Float32Array, { contributions: weights }: Explanation): Reason[] {
-  return FEATURES.map((feature, i) => ({ feature, i, weight: weights[i]! }))
-    .filter(({ weight }) => Math.abs(weight) >= MIN_WEIGHT)
-    .sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight) || a.i - b.i)
-    .slice(0, MAX_CONTRIBUTIONS)
-    .map(({ feature, i, weight }) => ({
-      kind: 'contribution' as const,
-      name: feature.name,
-      text: describeFeature(feature, vector[i]!),
-      weight,
-      value: vector[i]!,
-    }));
+  const largest: number[] = [];
+  for (let i = 0; i < FEATURES.length; i++) {
+    const size = Math.abs(weights[i]!);
+    if (!(size >= MIN_WEIGHT && size < Number.POSITIVE_INFINITY)) continue;
+    let at = largest.length;
+    while (at > 0 && Math.abs(weights[largest[at - 1]!]!) < size) at--;
+    if (at < MAX_CONTRIBUTIONS) largest.splice(at, 0, i);
+    if (largest.length > MAX_CONTRIBUTIONS) largest.pop();
+  }
+  return largest.map((i) => reasonOf(FEATURES[i]!, vector[i]!, weights[i]!));
+}
+
+function reasonOf(feature: Feature, value: number, weight: number): Reason {
+  return { kind: 'contribution', name: feature.name, text: describeFeature(feature, value), weight, value };
 }
