@@ -87,10 +87,14 @@ async function evaluate(files: string[], { format, json, labels }: FileOptions &
 }
 
 function models({ json }: { json?: boolean }): void {
-  for (const { manifest, isDefault } of listModels(readConfig().ASSAY_MODELS))
-    console.log(
-      json ? JSON.stringify(manifest) : `${isDefault ? '*' : ' '} ${manifest.id}  ${manifest.featureSet}  ${manifest.backend}`,
-    );
+  for (const { name, isDefault, manifest } of listModels(readConfig().ASSAY_MODELS)) {
+    if (manifest instanceof AssayError) tell(manifest);
+    else if (json) console.log(JSON.stringify(manifest));
+    else
+      console.log(
+        `${isDefault ? '*' : ' '} ${name}  ${manifest.featureSet}  ${manifest.families.length} families  seed ${manifest.seed}`,
+      );
+  }
 }
 
 function runScript(script: string, options: string[]): void {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { checksumsOf, type ModelFiles, serializeModel, writeModel } from '../../training/model-folder.ts';
 import { createNet } from '../../training/net.ts';
+import type { AssayError } from '../core/errors.ts';
 import { featureNames, featureSet } from '../core/features.ts';
 import type { Manifest } from '../core/model.ts';
 import { type Classifier, findModel, listModels, loadClassifier } from './classifier.ts';
@@ -141,8 +142,10 @@ describe('findModel', () => {
     assert.throws(() => findModel('nowhere', root), { code: 'ASSAY_MODEL_MISSING', message: /nowhere/ });
   });
   it('lists what is there', () => {
-    const [small] = listModels(root).filter(({ manifest }) => manifest.id === 'small' && manifest.featureSet === featureSet);
-    assert.equal(small?.manifest.families.length, 3);
+    const listed = new Map(listModels(root).map((model) => [model.name, model]));
+    assert.deepEqual([listed.get('small')?.isDefault, listed.get('c')?.isDefault], [true, false]);
+    assert.equal((listed.get('small')!.manifest as Manifest).families.length, 3);
+    assert.equal((listed.get('d')!.manifest as AssayError).code, 'ASSAY_MODEL_MALFORMED');
     assert.deepEqual(listModels(join(root, 'empty')), []);
   });
 });

@@ -53,15 +53,28 @@ function readDefault(root: string): string {
   }
 }
 
-/** Manifests of all models in a folder; those that can't be read are left out. */
-export function listModels(models = ''): { manifest: Manifest; isDefault: boolean }[] {
+export interface ListedModel {
+  readonly name: string;
+  readonly isDefault: boolean;
+  /** Its manifest, or why that can't be read. */
+  readonly manifest: Manifest | AssayError;
+}
+
+/** All models in a folder. */
+export function listModels(models = ''): ListedModel[] {
   const root = models || join(packageRoot, 'models');
-  const folders = existsSync(root) ? readdirSync(root).filter((name) => existsSync(join(root, name, 'manifest.json'))) : [];
+  const names = existsSync(root) ? readdirSync(root).filter((name) => existsSync(join(root, name, 'manifest.json'))) : [];
   const byDefault = existsSync(join(root, 'DEFAULT')) ? readDefault(root) : '';
-  return folders.map((name) => ({
-    manifest: readManifest(readJson(join(root, name, 'manifest.json'))),
-    isDefault: name === byDefault,
-  }));
+  return names.map((name) => ({ name, isDefault: name === byDefault, manifest: tryManifest(join(root, name)) }));
+}
+
+function tryManifest(folder: string): Manifest | AssayError {
+  try {
+    return readManifest(readJson(join(folder, 'manifest.json')));
+  } catch (error) {
+    if (error instanceof AssayError) return error;
+    throw error;
+  }
 }
 
 function readJson(path: string): unknown {
