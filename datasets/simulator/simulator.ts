@@ -357,6 +357,12 @@ function advance(actor: Actor, answer: Answer): void {
   if (actor.calls >= MAX_CALLS || actor.at - actor.startsAt > MAX_LIFE_MS) actor.next = null;
 }
 
+/** A gateway that verifies a token tells whose it is; one that hashes the token as it comes has verified nothing. */
+function isVerified({ rules }: Api, credential: Credential | null, { status }: Answer): boolean {
+  if (credential === null || !credential.isValid || status === 401) return false;
+  return credential.scheme !== 'bearer' || rules.subjectIs === 'account';
+}
+
 function callOf(actor: Actor, step: Step, face: Face, answer: Answer, credential: Credential | null, id: string): ApiCall {
   const { deployment, at } = actor;
   const { view, api } = deployment;
@@ -400,7 +406,7 @@ function callOf(actor: Actor, step: Step, face: Face, answer: Answer, credential
     connectionRequests: connection.requests,
     authScheme: credential?.scheme ?? 'none',
     subject: credential?.subject ?? null,
-    identityVerified: credential !== null && answer.status !== 401 && credential.isValid,
+    identityVerified: isVerified(api, credential, answer),
     account: step.login ? scatter(step.login.account, 41).toString(16).padStart(8, '0') : null,
     bodySample: null,
   };
