@@ -36,6 +36,8 @@ export interface ScoredFiles {
 }
 
 const MAX_SAMPLES = 20;
+/** Large, since a client's verdict is explained once a delivery. */
+const DELIVERY_RECORDS = 16_384;
 
 export async function scoreFiles(config: Config, paths: readonly string[], options: ScoreOptions = {}): Promise<ScoredFiles> {
   const stages = await createStages(config);
@@ -43,7 +45,7 @@ export async function scoreFiles(config: Config, paths: readonly string[], optio
   const rejections: Record<string, number> = {};
   const samples: DeadLetter[] = [];
   let calls = 0;
-  const source = createFileSource(paths, options);
+  const source = createFileSource(paths, { ...options, batchSize: DELIVERY_RECORDS });
   const startedAt = performance.now();
   await runPipeline(
     source,

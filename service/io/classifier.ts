@@ -98,7 +98,19 @@ export async function loadClassifier(folder: string, backend: BackendName = 'aut
   const files = checkedFiles(folder, manifest);
   const tf = await loadTensorFlow(backend);
   const model = await loadNet(tf, files['model.json'], files['weights.bin']);
-  return createClassifier(tf, model, manifest);
+  return warmedUp(createClassifier(tf, model, manifest));
+}
+
+const WARM_UP_ROUNDS = 64;
+
+/** Compilers do their work at start, so that the first clients need not wait for it. */
+function warmedUp(classifier: Classifier): Classifier {
+  const vectors = Float32Array.from({ length: BATCH_ROWS * classifier.width }, (_, i) => i % 3);
+  for (let round = 0; round < WARM_UP_ROUNDS; round++) {
+    classifier.score(vectors, BATCH_ROWS);
+    classifier.explain(vectors.subarray(0, classifier.width));
+  }
+  return classifier;
 }
 
 type ModelFile = keyof Manifest['checksums'];
@@ -173,11 +185,16 @@ function createClassifier(tf: typeof TensorFlow, model: TensorFlow.LayersModel, 
 const NOT_FINITE: Scored = { score: null, novelty: null, family: null, error: 'ASSAY_SCORE_NOT_FINITE' };
 
 function predict(tf: typeof TensorFlow, model: TensorFlow.LayersModel, batch: Float32Array, width: number) {
-  return tf.tidy(() => {
+  const outputs = { logits: NONE, familyLogits: NONE };
+  // Nothing is returned from tidy: it would look for tensors in every element of what it is given.
+  tf.tidy(() => {
     const [bad, family] = model.predict(tf.tensor2d(batch, [BATCH_ROWS, width])) as [TensorFlow.Tensor, TensorFlow.Tensor];
-    return { logits: bad.dataSync(), familyLogits: family.dataSync() };
+    outputs.logits = bad.dataSync();
+    outputs.familyLogits = family.dataSync();
   });
+  return outputs;
 }
+const NONE: ArrayLike<number> = [];
 
 function indexOfMax(values: ArrayLike<number>, from: number, count: number): number {
   let best = 0;

@@ -1,0 +1,144 @@
+/**
+ * Side-by-side measurements in one run, printed as ratios and written to bench/results.json. Rounds alternate between
+ * the two that are compared, so that a machine whose speed drifts drifts under both.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import autocannon from 'autocannon';
+import { loadCalls } from '../datasets/simulator/simulator.ts';
+import { readConfig } from '../service/config.ts';
+import { createAvroReader, encodeCall } from '../service/io/avro.ts';
+import { packageRoot } from '../service/io/package-root.ts';
+import type { Incoming, Source } from '../service/io/source.ts';
+import { runPipeline } from '../service/pipeline.ts';
+import { createStages } from '../service/stages.ts';
+
+const ROUNDS = 5;
+const CALLS = 100_000;
+const DELIVERY_RECORDS = 2000;
+const LOOKUP_SECONDS = 4;
+const LOOKUP_CONNECTIONS = 32;
+/** Any record up to then is fine: the simulator's calls lie in the past. */
+const RECEIVED_AT_MS = Date.now();
+
+interface Comparison {
+  readonly name: string;
+  readonly unit: string;
+  readonly ours: number;
+  readonly against: string;
+  readonly theirs: number;
+  /** ours / theirs, pair by pair. */
+  readonly ratio: { readonly median: number; readonly min: number; readonly max: number };
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
+}
+
+type Measure = () => Promise<number>;
+
+/** Runs both in turn: one round to warm up, then ROUNDS that count. */
+async function compare(name: string, unit: string, ours: Measure, against: string, theirs: Measure): Promise<Comparison> {
+  const pairs: [number, number][] = [];
+  for (let round = 0; round <= ROUNDS; round++) {
+    const pair: [number, number] = [await ours(), await theirs()];
+    if (round > 0) pairs.push(pair);
+  }
+  const ratios = pairs.map(([a, b]) => a / b);
+  const ratio = { median: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) };
+  return { name, unit, ours: median(pairs.map(([a]) => a)), against, theirs: median(pairs.map(([, b]) => b)), ratio };
+}
+
+async function simulate(): Promise<Incoming[]> {
+  const records: Incoming[] = [];
+  for await (const { call } of loadCalls({ seed: 4242, clients: 2500 })) {
+    records.push({ bytes: encodeCall(call), origin: `bench:${records.length}` });
+    if (records.length === CALLS) return records;
+  }
+  throw new Error(`the simulator gave ${records.length} calls only`);
+}
+
+function perSecond(count: number, startedAt: number): number {
+  return (1000 * count) / (performance.now() - startedAt);
+}
+
+async function compareInProcess(records: Incoming[]): Promise<Comparison> {
+  const config = readConfig({});
+  const { decode } = createAvroReader({ wireFormat: 'confluent', registryUrl: '' });
+  const decodeOnly: Measure = async () => {
+    const startedAt = performance.now();
+    for (const record of records) decode(record, RECEIVED_AT_MS);
+    return perSecond(records.length, startedAt);
+  };
+  const source: Source = {
+    name: 'bench',
+    async *deliveries() {
+      for (let i = 0; i < records.length; i += DELIVERY_RECORDS)
+        yield { records: records.slice(i, i + DELIVERY_RECORDS), decode, acknowledge: async () => {} };
+    },
+  };
+  const whole: Measure = async () => {
+    const stages = await createStages(config);
+    const startedAt = performance.now();
+    await runPipeline(source, { ...stages, publish: async () => {}, bury: async () => {} }, new AbortController().signal);
+    return perSecond(records.length, startedAt);
+  };
+  return compare('decode → features → score → decide', 'calls/s', whole, 'Avro decode and check alone', decodeOnly);
+}
+
+/** A server in a process of its own; resolves with the address it prints. */
+async function startServer(mode: 'bare' | 'assay'): Promise<{ child: ChildProcess; url: string }> {
+  const child = spawn(process.execPath, [join(packageRoot, 'dist', 'bench', 'lookup-server.js'), mode], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = (await once(child.stdout!, 'data')) as [Buffer];
+  return { child, url: line.toString().trim() };
+}
+
+async function requestsPerSecond(url: string): Promise<number> {
+  const { requests, errors, non2xx } = await autocannon({ url, connections: LOOKUP_CONNECTIONS, duration: LOOKUP_SECONDS });
+  if (errors > 0 || non2xx > 0) throw new Error(`${url}: ${errors} errors, ${non2xx} not 2xx`);
+  return requests.average;
+}
+
+async function compareLookups(): Promise<Comparison[]> {
+  const bare = await startServer('bare');
+  const assay = await startServer('assay');
+  const theirs = () => requestsPerSecond(`${bare.url}/static`);
+  try {
+    return [
+      await compare(
+        'GET /v1/clients/{id}/verdict',
+        'requests/s',
+        () => requestsPerSecond(`${assay.url}/v1/clients/bench/verdict`),
+        'a bare Fastify route with the same body',
+        theirs,
+      ),
+      await compare(
+        'GET /v1/authz',
+        'requests/s',
+        () => requestsPerSecond(`${assay.url}/v1/authz`),
+        'a bare Fastify route with the same body',
+        theirs,
+      ),
+    ];
+  } finally {
+    bare.child.kill();
+    assay.child.kill();
+  }
+}
+
+const comparisons = [await compareInProcess(await simulate()), ...(await compareLookups())];
+for (const { name, unit, ours, against, theirs, ratio } of comparisons)
+  console.log(
+    `${name}: ${ratio.median.toFixed(2)} of ${against} (${ratio.min.toFixed(2)} to ${ratio.max.toFixed(2)}; ` +
+      `${Math.round(ours)} against ${Math.round(theirs)} ${unit})`,
+  );
+const machine = { cpu: cpus()[0]?.model ?? '', cores: cpus().length, node: process.version };
+writeFileSync(
+  join(packageRoot, 'bench', 'results.json'),
+  `${JSON.stringify({ machine, rounds: ROUNDS, comparisons }, null, 2)}\n`,
+);

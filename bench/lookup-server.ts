@@ -1,0 +1,67 @@
+/** One server for `npm run bench`, in a process of its own: Assay's look-ups, or a bare Fastify route to hold them against. */
+import { join } from 'node:path';
+import { fastify } from 'fastify';
+import type { Verdict } from '../service/core/contracts.ts';
+import { createObserver } from '../service/core/observe.ts';
+import { createHttp } from '../service/io/http.ts';
+import { createMetrics } from '../service/io/metrics.ts';
+import { packageRoot } from '../service/io/package-root.ts';
+import { splitBody } from '../service/io/post-body.ts';
+import { VerdictStore } from '../service/io/verdict-store.ts';
+
+const verdict: Verdict = {
+  id: 'bench.0.13',
+  clientId: 'bench',
+  verdict: 'good',
+  score: 0.0123,
+  action: 'allow',
+  family: 'partner-sync',
+  reasons: ['calls', 'okShare', 'gapMean', 'objectListed', 'strength'].map((name) => ({
+    kind: 'contribution',
+    name,
+    text: `${name}: 1`,
+    weight: -0.5,
+    value: 1,
+  })),
+  baseLogOdds: 0,
+  calls: 13,
+  time: 0,
+  sessionStart: 0,
+  novelty: 0.5,
+  model: 'bench',
+  featureSet: 'bench',
+  policy: 'bench',
+  mode: 'live',
+  expiresAt: 8e15,
+};
+
+function createBare() {
+  const server = fastify({ logger: false });
+  const body = JSON.stringify(verdict);
+  server.get('/static', (_request, reply) => reply.header('content-type', 'application/json; charset=utf-8').send(body));
+  return server;
+}
+
+/** The store as full as the default allows, so that the look-up is not one in an empty map. */
+function createAssay() {
+  const store = new VerdictStore();
+  for (let i = 0; i < 50_000; i++) store.put({ ...verdict, clientId: `bench${i}` });
+  store.put(verdict);
+  const observer = createObserver();
+  return createHttp({
+    store,
+    identifier: observer.identifier,
+    metrics: createMetrics(observer, store),
+    post: async () => ({ accepted: 0, rejections: [] }),
+    splitBody,
+    keepLabel: async () => {},
+    readiness: () => ({ ready: true, detail: '' }),
+    subjectSalt: '',
+    now: Date.now,
+    webFolder: join(packageRoot, 'service', 'web'),
+    logger: false,
+  });
+}
+
+const server = process.argv[2] === 'bare' ? createBare() : await createAssay();
+console.log(await server.listen({ host: '127.0.0.1', port: 0 }));
