@@ -70,25 +70,27 @@ export function createNoveltyGauge({ directions, limit }: Manifest['novelty']): 
 /** Distance of one scaled vector from the training data over the limit: above 1 is novel. 0 where there are no directions. */
 export function noveltyOf({ directions, limit }: NoveltyGauge, scaled: Float32Array, at: number, width: number): number {
   const count = directions.length / width;
+  // Widened once, not once a direction.
+  const wide = new Float64Array(scaled.subarray(at, at + width));
   let sum = 0;
   for (let i = 0; i < count; i++) {
-    const along = dot(directions, i * width, scaled, at, width);
+    const along = dot(directions, i * width, wide);
     sum += along * along;
   }
   return count === 0 ? 0 : Math.sqrt(sum / count) / limit;
 }
 
 /** Four sums side by side, so that one addition need not wait for the one before: novelty is taken of every snapshot. */
-function dot(a: Float64Array, aAt: number, b: Float32Array, bAt: number, width: number): number {
+function dot(a: Float64Array, at: number, b: Float64Array): number {
   let [s0, s1, s2, s3] = [0, 0, 0, 0];
-  const end = width - (width % 4);
-  for (let j = 0; j < end; j += 4) {
-    s0 += a[aAt + j]! * b[bAt + j]!;
-    s1 += a[aAt + j + 1]! * b[bAt + j + 1]!;
-    s2 += a[aAt + j + 2]! * b[bAt + j + 2]!;
-    s3 += a[aAt + j + 3]! * b[bAt + j + 3]!;
+  const end = b.length - (b.length % 4);
+  for (let j = 0, k = at; j < end; j += 4, k += 4) {
+    s0 += a[k]! * b[j]!;
+    s1 += a[k + 1]! * b[j + 1]!;
+    s2 += a[k + 2]! * b[j + 2]!;
+    s3 += a[k + 3]! * b[j + 3]!;
   }
-  for (let j = end; j < width; j++) s0 += a[aAt + j]! * b[bAt + j]!;
+  for (let j = end; j < b.length; j++) s0 += a[at + j]! * b[j]!;
   return s0 + s1 + (s2 + s3);
 }
 
@@ -151,43 +153,61 @@ export function attribute(net: DenseNet, x: Float32Array): Float64Array {
 
 /** For units i of the first and j of the second hidden layer: the share of the way from 0 to `x` on which both are active. */
 function activeTogether(net: DenseNet, x: Float32Array): Float64Array {
-  const { bias1, bias2, kernel1, kernel2 } = net;
+  const { bias1, bias2, kernel1 } = net;
   const units2 = bias2.length;
-  const push = affine(x, kernel1, new Float32Array(bias1.length));
-  // Unit i is bias1 + t · push; it switches at most once on the way.
-  const switchAt = push.map((p, i) => (p === 0 ? 2 : -bias1[i]! / p));
-  const isActive = Array.from(bias1, (b, i) => b > 0 || (b === 0 && push[i]! > 0));
-  const order = [...switchAt.keys()]
-    .filter((i) => switchAt[i]! > 0 && switchAt[i]! < 1)
-    .sort((a, b) => switchAt[a]! - switchAt[b]!);
-  const level = new Float64Array(bias2);
-  const slope = new Float64Array(units2);
-  const steer = (i: number, sign: number) => {
-    for (let j = 0; j < units2; j++) {
-      level[j]! += sign * bias1[i]! * kernel2[i * units2 + j]!;
-      slope[j]! += sign * push[i]! * kernel2[i * units2 + j]!;
-    }
-  };
-  for (let i = 0; i < isActive.length; i++) if (isActive[i]) steer(i, 1);
+  const push = affine(x, kernel1, new Float64Array(bias1.length));
+  // Unit i is bias1 + t · push; it switches at most once on the way, where that is 0.
+  const isActive = new Uint8Array(bias1.length);
+  for (let i = 0; i < isActive.length; i++) isActive[i] = Number(bias1[i]! > 0 || (bias1[i] === 0 && push[i]! > 0));
+  const line: Line = { level: new Float64Array(bias2), slope: new Float64Array(units2) };
+  for (let i = 0; i < isActive.length; i++) if (isActive[i]) steer(line, net, push, i, 1);
   const together = new Float64Array(bias1.length * units2);
   const activeSoFar = new Float64Array(units2);
   let from = 0;
-  for (const i of order) {
-    addActive(activeSoFar, level, slope, from, switchAt[i]!);
-    from = switchAt[i]!;
+  for (const [at, i] of switches(bias1, push)) {
+    addActive(activeSoFar, line, from, at);
+    from = at;
     // Active until here counts what was; active from here on counts the rest, added at the end.
-    for (let j = 0; j < units2; j++) together[i * units2 + j] = isActive[i] ? activeSoFar[j]! : -activeSoFar[j]!;
-    steer(i, isActive[i] ? -1 : 1);
-    isActive[i] = !isActive[i];
+    const sign = isActive[i] ? 1 : -1;
+    for (let j = 0, k = i * units2; j < units2; j++, k++) together[k] = sign * activeSoFar[j]!;
+    steer(line, net, push, i, -sign);
+    isActive[i] = Number(!isActive[i]);
   }
-  addActive(activeSoFar, level, slope, from, 1);
-  for (let i = 0, k = 0; i < isActive.length; i++)
-    for (let j = 0; j < units2; j++, k++) if (isActive[i]) together[k]! += activeSoFar[j]!;
+  addActive(activeSoFar, line, from, 1);
+  for (let i = 0; i < isActive.length; i++)
+    if (isActive[i]) for (let j = 0, k = i * units2; j < units2; j++, k++) together[k]! += activeSoFar[j]!;
   return together;
 }
 
-/** Adds, for each unit `level + t · slope`, how much of the stretch from `from` to `to` it is above 0. */
-function addActive(sum: Float64Array, level: Float64Array, slope: Float64Array, from: number, to: number): void {
+/** The inputs of the second layer along the way: level + t · slope. */
+interface Line {
+  readonly level: Float64Array;
+  readonly slope: Float64Array;
+}
+
+/** Where on the way which units of the first layer switch, in order. */
+function switches(bias1: Float32Array, push: Float64Array): [at: number, unit: number][] {
+  const found: [number, number][] = [];
+  for (let i = 0; i < push.length; i++) {
+    const at = -bias1[i]! / push[i]!;
+    if (at > 0 && at < 1) found.push([at, i]);
+  }
+  return found.sort((a, b) => a[0] - b[0]);
+}
+
+/** Adds unit i of the first layer to the second layer's inputs, or takes it away. */
+function steer({ level, slope }: Line, { bias1, kernel2 }: DenseNet, push: Float64Array, i: number, sign: number): void {
+  const bias = sign * bias1[i]!;
+  const pull = sign * push[i]!;
+  const count = level.length;
+  for (let j = 0, k = i * count; j < count; j++, k++) {
+    level[j]! += bias * kernel2[k]!;
+    slope[j]! += pull * kernel2[k]!;
+  }
+}
+
+/** Adds, for each unit of the second layer, how much of the stretch from `from` to `to` its input is above 0. */
+function addActive(sum: Float64Array, { level, slope }: Line, from: number, to: number): void {
   for (let j = 0; j < sum.length; j++) {
     const start = level[j]! + from * slope[j]!;
     const end = level[j]! + to * slope[j]!;

@@ -7,7 +7,7 @@ import { checksumsOf, type ModelFiles, serializeModel, writeModel } from '../../
 import { createNet } from '../../training/net.ts';
 import type { AssayError } from '../core/errors.ts';
 import { featureNames, featureSet } from '../core/features.ts';
-import type { Manifest } from '../core/model.ts';
+import { createNoveltyGauge, type Manifest, noveltyOf, scale } from '../core/model.ts';
 import { type Classifier, findModel, listModels, loadClassifier } from './classifier.ts';
 import { loadTensorFlow } from './tensorflow.ts';
 
@@ -26,7 +26,7 @@ function manifestOf(files: ModelFiles, change: Partial<Manifest> = {}): Manifest
     scaling: { mean: featureNames.map(() => 0.5), deviation: featureNames.map(() => 2), clip: 5 },
     calibration: { slope: 0.8, intercept: -0.25 },
     thresholds: { badAt: 0.9, goodBelow: 0.5 },
-    novelty: { directions: [featureNames.map((_, i) => (i === 0 ? 1 : 0))], limit: 2 },
+    novelty: { directions: [1, 2, 3].map((n) => featureNames.map((_, i) => Math.sin(n * i))), limit: 2 },
     checksums: checksumsOf(files),
     data: [],
     seed: 1,
@@ -77,6 +77,15 @@ describe('score', () => {
       assert.ok(novelty! >= 0);
       assert.equal(error, null);
     }
+  });
+
+  it("measures novelty as the core's plain arithmetic does", () => {
+    const { manifest } = classifier;
+    const scaled = new Float32Array(vectors.length);
+    scale(manifest, vectors, 100, scaled);
+    const gauge = createNoveltyGauge(manifest.novelty);
+    for (const [i, { novelty }] of classifier.score(vectors, 100).entries())
+      assert.ok(Math.abs(novelty! - noveltyOf(gauge, scaled, i * width, width)) < 1e-5);
   });
 
   it('turns what is not finite into a coded error, and only for that row', () => {

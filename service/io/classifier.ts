@@ -4,17 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { AssayError } from '../core/errors.ts';
 import { featureSet } from '../core/features.ts';
-import {
-  attribute,
-  calibrate,
-  createNoveltyGauge,
-  type DenseNet,
-  forward,
-  type Manifest,
-  noveltyOf,
-  readManifest,
-  scale,
-} from '../core/model.ts';
+import { attribute, calibrate, type DenseNet, forward, type Manifest, readManifest, scale } from '../core/model.ts';
 import type { Explanation, Scored } from '../core/verdict.ts';
 import { packageRoot } from './package-root.ts';
 import { type BackendName, loadTensorFlow, type TensorFlow } from './tensorflow.ts';
@@ -29,7 +19,7 @@ export interface Classifier {
 }
 
 /** Rows a prediction; short batches are padded, so that the same kernel meets every vector and its bits never vary. */
-const BATCH_ROWS = 32;
+const BATCH_ROWS = 128;
 
 /**
  * Finds a model's folder: a path, an id in `models`, or the one that models/DEFAULT names.
@@ -101,7 +91,7 @@ export async function loadClassifier(folder: string, backend: BackendName = 'aut
   return warmedUp(createClassifier(tf, model, manifest));
 }
 
-const WARM_UP_ROUNDS = 64;
+const WARM_UP_ROUNDS = 32;
 
 /** Compilers do their work at start, so that the first clients need not wait for it. */
 function warmedUp(classifier: Classifier): Classifier {
@@ -141,7 +131,9 @@ async function loadNet(tf: typeof TensorFlow, json: Buffer, weights: Buffer): Pr
 function createClassifier(tf: typeof TensorFlow, model: TensorFlow.LayersModel, manifest: Manifest): Classifier {
   const width = manifest.features.length;
   const { calibration, families } = manifest;
-  const gauge = createNoveltyGauge(manifest.novelty);
+  const { directions, limit } = manifest.novelty;
+  // As core's noveltyOf, for a whole batch at once: a test holds the two together.
+  const whitening = directions.length > 0 ? tf.tensor2d(directions).transpose() : tf.zeros([width, 1]);
   const net = denseNet(model);
   const baseLogOdds = calibration.slope * forward(net, new Float32Array(width)) + calibration.intercept;
   const batch = new Float32Array(BATCH_ROWS * width);
@@ -149,10 +141,10 @@ function createClassifier(tf: typeof TensorFlow, model: TensorFlow.LayersModel, 
   const scoreBatch = (vectors: Float32Array, rows: number): Scored[] => {
     batch.fill(0);
     scale(manifest, vectors, rows, batch);
-    const { logits, familyLogits } = predict(tf, model, batch, width);
+    const { logits, familyLogits, distances } = predict(tf, model, tf.tensor2d(batch, [BATCH_ROWS, width]), whitening);
     return Array.from({ length: rows }, (_, i) => {
       const score = calibrate(calibration, logits[i]!);
-      const novelty = noveltyOf(gauge, batch, i * width, width);
+      const novelty = distances[i]! / limit;
       if (!Number.isFinite(score) || !Number.isFinite(novelty)) return NOT_FINITE;
       return {
         score,
@@ -184,14 +176,16 @@ function createClassifier(tf: typeof TensorFlow, model: TensorFlow.LayersModel, 
 
 const NOT_FINITE: Scored = { score: null, novelty: null, family: null, error: 'ASSAY_SCORE_NOT_FINITE' };
 
-function predict(tf: typeof TensorFlow, model: TensorFlow.LayersModel, batch: Float32Array, width: number) {
-  const outputs = { logits: NONE, familyLogits: NONE };
+function predict(tf: typeof TensorFlow, model: TensorFlow.LayersModel, batch: TensorFlow.Tensor2D, whitening: TensorFlow.Tensor) {
+  const outputs = { logits: NONE, familyLogits: NONE, distances: NONE };
   // Nothing is returned from tidy: it would look for tensors in every element of what it is given.
   tf.tidy(() => {
-    const [bad, family] = model.predict(tf.tensor2d(batch, [BATCH_ROWS, width])) as [TensorFlow.Tensor, TensorFlow.Tensor];
+    const [bad, family] = model.predict(batch) as [TensorFlow.Tensor, TensorFlow.Tensor];
     outputs.logits = bad.dataSync();
     outputs.familyLogits = family.dataSync();
+    outputs.distances = tf.matMul(batch, whitening).square().mean(1).sqrt().dataSync();
   });
+  batch.dispose();
   return outputs;
 }
 const NONE: ArrayLike<number> = [];
