@@ -50,6 +50,8 @@ export interface Context {
   readonly account: number;
   credential: Credential | null;
   failRun: number;
+  /** The good kind that a bad actor is for the moment: a session is good until it is hijacked. */
+  posesAs: string | null;
   /** Event time of the last answer, ms. */
   now: number;
   /** How long it waits before its next call, ms, by its own pace. */

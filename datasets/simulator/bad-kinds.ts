@@ -565,7 +565,9 @@ const AFTER = [idEnumeration, scraping, parameterFuzzing, vulnerabilityScan, car
 /** A good session, then a bad one through the same key, from the same software, mostly in haste. */
 function* hijackedSession(ctx: Context): Course {
   const { random } = ctx;
-  yield* GOOD_KINDS[random.pick(BEFORE)]!.run(ctx);
+  ctx.posesAs = random.pick(BEFORE);
+  yield* GOOD_KINDS[ctx.posesAs]!.run(ctx);
+  ctx.posesAs = null;
   const haste = random.log(0.05, 1.5);
   const { pace } = ctx;
   ctx.pace = () => pace() * haste;

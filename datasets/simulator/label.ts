@@ -10,7 +10,8 @@ export interface LabelLine {
 }
 
 interface Seen {
-  readonly truth: Truth;
+  /** What it turned out to be: bad as soon as one call was. */
+  truth: Truth;
   readonly addresses: Set<string>;
   /** The one subject of all its calls; null once one differs or has none. */
   subject: string | null;
@@ -25,11 +26,11 @@ export interface LabelCollector {
 /** Holds what is seen of each actor: its addresses and its subject, so memory grows with the actors, not the calls. */
 export function createLabelCollector(): LabelCollector {
   const actors = new Map<string, Seen>();
-  const holders = new Map<string, Set<Truth['label']>>();
-  const hold = (name: string, label: Truth['label']) => {
-    const labels = holders.get(name);
-    if (labels) labels.add(label);
-    else holders.set(name, new Set([label]));
+  const holders = new Map<string, Set<Seen>>();
+  const hold = (name: string, seen: Seen) => {
+    const all = holders.get(name);
+    if (all) all.add(seen);
+    else holders.set(name, new Set([seen]));
   };
   return {
     add({ call, truth }) {
@@ -38,22 +39,27 @@ export function createLabelCollector(): LabelCollector {
         seen = { truth, addresses: new Set(), subject: call.subject };
         actors.set(truth.client, seen);
       }
+      if (truth.label === 'bad') seen.truth = truth;
       if (seen.subject !== call.subject) seen.subject = null;
       seen.addresses.add(call.clientIp);
-      hold(`ip ${call.clientIp}`, truth.label);
-      if (call.subject !== null) hold(`subject ${call.subject}`, truth.label);
+      hold(`ip ${call.clientIp}`, seen);
+      if (call.subject !== null) hold(`subject ${call.subject}`, seen);
     },
     *lines() {
       const written = new Set<string>();
       for (const seen of actors.values()) {
         for (const [name, line] of namesOf(seen)) {
-          if (written.has(name) || holders.get(name)!.size > 1) continue;
+          if (written.has(name) || isContested(holders.get(name)!)) continue;
           written.add(name);
           yield line;
         }
       }
     },
   };
+}
+
+function isContested(holders: ReadonlySet<Seen>): boolean {
+  return new Set([...holders].map(({ truth }) => truth.label)).size > 1;
 }
 
 function* namesOf({ truth, addresses, subject }: Seen): Generator<[string, LabelLine]> {

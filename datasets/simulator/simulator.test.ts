@@ -22,7 +22,8 @@ function actorsOf(labelled: readonly LabelledCall[]): Actor[] {
   const actors = new Map<string, Actor>();
   for (const { call, truth } of labelled) {
     const actor = actors.get(truth.client) ?? { truth, calls: [] };
-    actors.set(truth.client, actor);
+    // A client that turns is bad in the end.
+    actors.set(truth.client, truth.label === 'bad' ? { ...actor, truth } : actor);
     actor.calls.push(call);
   }
   return [...actors.values()];
@@ -178,6 +179,14 @@ test('feed readers and browsers ask conditionally, scrapers never do', () => {
     );
   assert.ok(fresh('feed-reader') > 0.1, String(fresh('feed-reader')));
   assert.equal(fresh('scraping'), 0);
+});
+
+test('a session that turns is good before and bad after', () => {
+  const labelsOf = new Map<string, string[]>();
+  for (const { truth } of rich) labelsOf.set(truth.client, [...(labelsOf.get(truth.client) ?? []), truth.label]);
+  const hijacked = new Set(rich.flatMap(({ truth }) => (truth.kind === 'hijacked-session' ? truth.client : [])));
+  assert.ok(hijacked.size > 10);
+  for (const client of hijacked) assert.match(labelsOf.get(client)!.join(' '), /^(good )+(bad ?)+$/);
 });
 
 test('a session that turns goes on with the same credential', () => {

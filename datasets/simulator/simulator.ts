@@ -294,6 +294,7 @@ function createContext(deployment: Deployment, random: Random, kind: Kind, label
     account: random.int(0, 1e6),
     credential: null,
     failRun: 0,
+    posesAs: null,
     now,
     pace: createPace(random, kind.paceMs),
     issueKey: (owner, scheme) => deployment.server.issueKey(owner, scheme),
@@ -322,12 +323,17 @@ function act(actor: Actor, id: string): LabelledCall | null {
     actor.next = first.value;
   }
   const step = actor.next!;
+  const truth = truthOf(actor);
   const face = actor.faces[Math.floor(actor.calls / actor.callsPerFace) % actor.faces.length]!;
   const { answer, credential } = serve(actor, step, face);
   const call = callOf(actor, step, face, answer, credential, id);
   actor.calls++;
   advance(actor, answer);
-  return { call, truth: actor.truth };
+  return { call, truth };
+}
+
+function truthOf({ truth, context: { posesAs } }: Actor): Truth {
+  return posesAs === null ? truth : { ...truth, label: 'good', kind: posesAs };
 }
 
 function serve(actor: Actor, step: Step, face: Face): { answer: Answer; credential: Credential | null } {

@@ -7,7 +7,7 @@ const WIDTH = 5;
 
 function netOf(numbers: number[], [units1, units2] = [7, 4]): DenseNet {
   let at = 0;
-  const take = (n: number) => Float32Array.from({ length: n }, () => numbers[at++ % numbers.length]!);
+  const take = (n: number) => Float64Array.from({ length: n }, () => numbers[at++ % numbers.length]!);
   return {
     kernel1: take(WIDTH * units1!),
     bias1: take(units1!),
@@ -23,7 +23,7 @@ const anyNet = fc.array(weight, { minLength: 101, maxLength: 101 }).map((numbers
 const anyVector = fc.array(fc.double({ min: -5, max: 5, noNaN: true }), { minLength: WIDTH, maxLength: WIDTH });
 
 /** Riemann sum of numerical gradients along the way: slow, and written without knowing how a ReLU net behaves. */
-function attributeByBruteForce(net: DenseNet, x: Float32Array, steps = 4000): number[] {
+function attributeByBruteForce(net: DenseNet, x: Float64Array, steps = 4000): number[] {
   return [...x].map((value, f) => {
     let sum = 0;
     for (let s = 0; s < steps; s++) {
@@ -31,7 +31,7 @@ function attributeByBruteForce(net: DenseNet, x: Float32Array, steps = 4000): nu
       const up = here.slice();
       up[f]! += 1e-5;
       here[f]! -= 1e-5;
-      sum += (forward(net, up as unknown as Float32Array) - forward(net, here as unknown as Float32Array)) / 2e-5;
+      sum += (forward(net, up) - forward(net, here)) / 2e-5;
     }
     return (value * sum) / steps;
   });
@@ -41,9 +41,9 @@ describe('attribute', () => {
   it('adds up to the difference that the vector makes', () => {
     fc.assert(
       fc.property(anyNet, anyVector, (net, vector) => {
-        const x = Float32Array.from(vector);
+        const x = Float64Array.from(vector);
         const total = attribute(net, x).reduce((a, b) => a + b, 0);
-        const difference = forward(net, x) - forward(net, new Float32Array(WIDTH));
+        const difference = forward(net, x) - forward(net, new Float64Array(WIDTH));
         assert.ok(Math.abs(total - difference) < 1e-9 * (1 + Math.abs(difference)), `${total} is not ${difference}`);
       }),
       { numRuns: 300 },
@@ -53,7 +53,7 @@ describe('attribute', () => {
   it('equals the integral taken in small steps', () => {
     const numbers = Array.from({ length: 101 }, (_, i) => Math.sin(i * 12.9898) * 1.5);
     const net = netOf(numbers);
-    const x = Float32Array.of(1.5, -2, 0.25, 3, -0.75);
+    const x = Float64Array.of(1.5, -2, 0.25, 3, -0.75);
     const exact = attribute(net, x);
     attributeByBruteForce(net, x).forEach((value, i) => {
       assert.ok(Math.abs(value - exact[i]!) < 5e-3 * (1 + Math.abs(value)), `feature ${i}: ${exact[i]} is not ${value}`);
@@ -62,7 +62,7 @@ describe('attribute', () => {
 
   it('gives an absent feature no share', () => {
     const net = netOf(Array.from({ length: 101 }, (_, i) => Math.cos(i)));
-    assert.equal(Math.abs(attribute(net, Float32Array.of(0, 1, 0, 1, 1))[2]!), 0);
+    assert.equal(Math.abs(attribute(net, Float64Array.of(0, 1, 0, 1, 1))[2]!), 0);
   });
 });
 

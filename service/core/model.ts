@@ -94,18 +94,21 @@ function dot(a: Float64Array, at: number, b: Float64Array): number {
   return s0 + s1 + (s2 + s3);
 }
 
-/** A dense net with two hidden ReLU layers and one output; matrices are row by row, input first, as TensorFlow.js keeps them. */
+/**
+ * A dense net with two hidden ReLU layers and one output; matrices are row by row, input first, as TensorFlow.js keeps
+ * them, widened once so that the arithmetic need not.
+ */
 export interface DenseNet {
-  readonly kernel1: Float32Array;
-  readonly bias1: Float32Array;
-  readonly kernel2: Float32Array;
-  readonly bias2: Float32Array;
-  readonly kernel3: Float32Array;
+  readonly kernel1: Float64Array;
+  readonly bias1: Float64Array;
+  readonly kernel2: Float64Array;
+  readonly bias2: Float64Array;
+  readonly kernel3: Float64Array;
   readonly bias3: number;
 }
 
 /** The net's output for one scaled vector. */
-export function forward(net: DenseNet, x: Float32Array): number {
+export function forward(net: DenseNet, x: Float64Array): number {
   const hidden1 = rectify(affine(x, net.kernel1, net.bias1));
   const hidden2 = rectify(affine(hidden1, net.kernel2, net.bias2));
   let sum = net.bias3;
@@ -113,7 +116,7 @@ export function forward(net: DenseNet, x: Float32Array): number {
   return sum;
 }
 
-function affine(x: ArrayLike<number>, kernel: Float32Array, bias: ArrayLike<number>): Float64Array {
+function affine(x: ArrayLike<number>, kernel: Float64Array, bias: ArrayLike<number>): Float64Array {
   const out = new Float64Array(bias);
   const width = out.length;
   for (let i = 0; i < x.length; i++) {
@@ -134,7 +137,7 @@ function rectify(values: Float64Array): Float64Array {
  * one number a feature; together they are forward(x) - forward(0). On a ReLU net the integral needs no steps: along
  * the straight line each hidden unit is active on known stretches, so the gradient is summed over those exactly.
  */
-export function attribute(net: DenseNet, x: Float32Array): Float64Array {
+export function attribute(net: DenseNet, x: Float64Array): Float64Array {
   const { kernel1, kernel2, kernel3 } = net;
   const units1 = net.bias1.length;
   const units2 = net.bias2.length;
@@ -152,19 +155,21 @@ export function attribute(net: DenseNet, x: Float32Array): Float64Array {
 }
 
 /** For units i of the first and j of the second hidden layer: the share of the way from 0 to `x` on which both are active. */
-function activeTogether(net: DenseNet, x: Float32Array): Float64Array {
+function activeTogether(net: DenseNet, x: Float64Array): Float64Array {
   const { bias1, bias2, kernel1 } = net;
   const units2 = bias2.length;
   const push = affine(x, kernel1, new Float64Array(bias1.length));
   // Unit i is bias1 + t · push; it switches at most once on the way, where that is 0.
+  const switching = switches(bias1, push);
   const isActive = new Uint8Array(bias1.length);
-  for (let i = 0; i < isActive.length; i++) isActive[i] = Number(bias1[i]! > 0 || (bias1[i] === 0 && push[i]! > 0));
+  for (let i = 0; i < isActive.length; i++) isActive[i] = Number(bias1[i]! + 0.5 * push[i]! > 0);
+  for (const [, i] of switching) isActive[i] = Number(bias1[i]! > 0);
   const line: Line = { level: new Float64Array(bias2), slope: new Float64Array(units2) };
   for (let i = 0; i < isActive.length; i++) if (isActive[i]) steer(line, net, push, i, 1);
   const together = new Float64Array(bias1.length * units2);
   const activeSoFar = new Float64Array(units2);
   let from = 0;
-  for (const [at, i] of switches(bias1, push)) {
+  for (const [at, i] of switching) {
     addActive(activeSoFar, line, from, at);
     from = at;
     // Active until here counts what was; active from here on counts the rest, added at the end.
@@ -186,7 +191,7 @@ interface Line {
 }
 
 /** Where on the way which units of the first layer switch, in order. */
-function switches(bias1: Float32Array, push: Float64Array): [at: number, unit: number][] {
+function switches(bias1: Float64Array, push: Float64Array): [at: number, unit: number][] {
   const found: [number, number][] = [];
   for (let i = 0; i < push.length; i++) {
     const at = -bias1[i]! / push[i]!;

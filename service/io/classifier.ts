@@ -135,7 +135,7 @@ function createClassifier(tf: typeof TensorFlow, model: TensorFlow.LayersModel, 
   // As core's noveltyOf, for a whole batch at once: a test holds the two together.
   const whitening = directions.length > 0 ? tf.tensor2d(directions).transpose() : tf.zeros([width, 1]);
   const net = denseNet(model);
-  const baseLogOdds = calibration.slope * forward(net, new Float32Array(width)) + calibration.intercept;
+  const baseLogOdds = calibration.slope * forward(net, new Float64Array(width)) + calibration.intercept;
   const batch = new Float32Array(BATCH_ROWS * width);
 
   const scoreBatch = (vectors: Float32Array, rows: number): Scored[] => {
@@ -169,7 +169,7 @@ function createClassifier(tf: typeof TensorFlow, model: TensorFlow.LayersModel, 
     explain(vector) {
       const scaled = new Float32Array(width);
       scale(manifest, vector, 1, scaled);
-      return { baseLogOdds, contributions: attribute(net, scaled).map((share) => calibration.slope * share) };
+      return { baseLogOdds, contributions: attribute(net, new Float64Array(scaled)).map((share) => calibration.slope * share) };
     },
   };
 }
@@ -202,7 +202,7 @@ function denseNet(model: TensorFlow.LayersModel): DenseNet {
     model
       .getLayer(layer)
       .getWeights()
-      .map((w) => w.dataSync() as Float32Array);
+      .map((weight) => new Float64Array(weight.dataSync()));
   const [kernel1, bias1] = read('hidden1');
   const [kernel2, bias2] = read('hidden2');
   const [kernel3, bias3] = read('bad');
