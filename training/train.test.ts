@@ -13,7 +13,7 @@ const OPTIONS = ['--clients', '160', '--epochs', '4', '--seed', '7', '--no-held-
 
 describe('train', () => {
   const folder = mkdtempSync(join(tmpdir(), 'assay-train-'));
-  const id = `mlp-${featureSet}-s7`;
+  let id: string;
   const lines: string[] = [];
   const run = (out: string, ...more: string[]) =>
     train([...OPTIONS, '--out', join(folder, out), ...more], { load: loadToyCalls, print: (line) => lines.push(line) });
@@ -22,6 +22,7 @@ describe('train', () => {
   before(async () => {
     await run('a', '--promote');
     await run('b');
+    id = readFileSync(join(folder, 'a', 'DEFAULT'), 'utf8').trim();
   });
   after(() => rmSync(folder, { recursive: true }));
 
@@ -41,8 +42,9 @@ describe('train', () => {
     assert.ok(rocAuc > 0.95, String(rocAuc));
   });
 
-  it('promotes only when told to', () => {
-    assert.equal(readFileSync(join(folder, 'a', 'DEFAULT'), 'utf8'), `${id}\n`);
+  it('promotes only when told to, under a name that tells features, seed and weights', () => {
+    const { checksums } = readManifest(JSON.parse(read('a', 'manifest.json').toString()));
+    assert.equal(id, `mlp-${featureSet}-s7-${checksums['weights.bin'].slice(0, 8)}`);
     assert.deepEqual(readdirSync(join(folder, 'b')), [id]);
   });
 

@@ -103,7 +103,10 @@ export async function train(argv: readonly string[], setting: TrainSetting = {})
   if (options.heldOut) clock('judged on kinds and programs held out');
 
   // Write
-  const id = [`mlp-${featureSet}-s${options.seed}`, ...options.leaveOut.map((kind) => `without-${kind}`)].join('-');
+  const checksums = checksumsOf(files);
+  const without = options.leaveOut.map((kind) => `-without-${kind}`).join('');
+  // A verdict names its model, so other weights must have another name.
+  const id = `mlp-${featureSet}-s${options.seed}${without}-${checksums['weights.bin'].slice(0, 8)}`;
   const manifest: Manifest = {
     format: 1,
     id,
@@ -114,7 +117,7 @@ export async function train(argv: readonly string[], setting: TrainSetting = {})
     calibration: fitted.calibration,
     thresholds: fitted.thresholds,
     novelty: fitted.novelty,
-    checksums: checksumsOf(files),
+    checksums,
     data: worlds.map((world, i) => ({ name: 'simulator', ...world, ...examples.sources[i] })),
     seed: options.seed,
     backend: tf.getBackend(),

@@ -52,9 +52,7 @@ export function contractsSource(): string {
   const root = join(packageRoot, 'service', 'contracts');
   const schemas = NAMES.map((name) => JSON.parse(readFileSync(join(root, `${name}.avsc`), 'utf8')) as AvroRecord);
   const types = schemas.flatMap(declarations).join('\n');
-  const constants = schemas.map(
-    (s) => `export const ${s.name}Schema: AvroRecord = ${JSON.stringify(s, null, 2)};\n`,
-  );
+  const constants = schemas.map((s) => `export const ${s.name}Schema: AvroRecord = ${JSON.stringify(s, null, 2)};\n`);
   return [
     '// Generated from service/contracts/*.avsc by `npm run contracts`; do not edit.',
     "import type { AvroRecord } from './avro-schema.ts';\n",
