@@ -35,10 +35,16 @@ const verdict: Verdict = {
   expiresAt: 8e15,
 };
 
+/** Routes that send the bytes that Assay sends, so that only what Assay does to find them differs. */
 function createBare() {
   const server = fastify({ logger: false });
-  const body = JSON.stringify(verdict);
-  server.get('/static', (_request, reply) => reply.header('content-type', 'application/json; charset=utf-8').send(body));
+  const store = new VerdictStore();
+  store.put(verdict);
+  const { body, headers } = store.get('bench')!;
+  server.get('/verdict', (_request, reply) =>
+    reply.headers({ ...headers, 'content-type': 'application/json; charset=utf-8' }).send(body),
+  );
+  server.get('/authz', (_request, reply) => reply.header('x-assay-reasons', 'no-verdict').send());
   return server;
 }
 
