@@ -27,7 +27,7 @@ const BUNDLED_LOG = join(packageRoot, 'datasets', 'apache-access', 'access.log.g
 export async function createApp(config: Config): Promise<App> {
   let keepLink: (change: LinkChange) => void = () => {};
   const scoring = await createStages(config, (change) => keepLink(change));
-  const disk = new DiskStore(config.ASSAY_DATA);
+  const disk = new DiskStore(config.ASSAY_DATA, { limit: config.ASSAY_MAX_CLIENTS });
   keepLink = (change) => disk.keepLink(change);
   const restored = disk.restore(scoring.observer, scoring.store);
   const metrics = createMetrics(scoring.observer, scoring.store);
@@ -99,7 +99,7 @@ function completeStages(scoring: ScoringStages, disk: DiskStore, kafka: KafkaCon
     ...scoring,
     onVerdict: ({ verdict }) => metrics.verdicts.inc({ verdict }),
     async publish(verdicts, touched) {
-      await disk.keep(scoring.observer, verdicts, touched);
+      await disk.keep(scoring, verdicts, touched);
       await kafka?.publish(verdicts);
     },
     async bury(letters) {

@@ -13,7 +13,7 @@ export const ConfigSchema = Type.Object({
   ASSAY_DATA: text('Folder for state, verdicts and dead letters', 'data'),
   ASSAY_KEY: text('Secret under which client ids are hashed', 'assay'),
   ASSAY_SUBJECT_SALT: text('Salt with which the gateways hash credentials; /v1/authz does the same'),
-  ASSAY_MODEL: text('Id of the model in models/, or a folder; the newest by default'),
+  ASSAY_MODEL: text('Id of the model in models/, or a folder; the one in models/DEFAULT by default'),
   ASSAY_MODELS: text('Folder of the models; the bundled ones by default'),
   ASSAY_POLICY: text('Policy file; the bundled default otherwise'),
   ASSAY_BACKEND: Type.Enum(['auto', 'wasm', 'node', 'cpu'], { default: 'auto', description: 'TensorFlow.js backend' }),

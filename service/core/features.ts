@@ -43,10 +43,11 @@ const logOf =
   ({ f }) =>
     Math.log1p(f[slot]!);
 
+/** An estimate, and never more than there were calls. */
 const distinct =
   (at: number, size: number): Read =>
-  ({ d }) =>
-    Math.log1p(countDistinct(d, at, size));
+  ({ f, d }) =>
+    Math.log1p(Math.min(f[F.calls]!, countDistinct(d, at, size)));
 
 const part = (name: string, text: string, read: Read): Feature => ({ name, text, unit: 'share', range: [0, 1], read });
 const scale = (unit: Unit, name: string, text: string, read: Read, high = INFINITE): Feature => ({
@@ -191,17 +192,20 @@ export const featureNames: readonly string[] = FEATURES.map((feature) => feature
  * Names the set of features: the table, and the version of the counting behind it (session.ts, path.ts, software.ts),
  * which is raised by hand when a count changes its meaning; the golden file of calls and vectors tells when.
  */
-const COUNTING_VERSION = 1;
+const COUNTING_VERSION = 2;
 export const featureSet: string = `f${FEATURES.length}.${COUNTING_VERSION}-${hashString(featureNames.join())
   .toString(16)
   .padStart(8, '0')}`;
 
 const SHOW: Record<Unit, (value: number) => string> = {
   share: (value) => `${Math.round(value * 100)}%`,
-  count: (value) => `${Number(Math.expm1(value).toPrecision(3))}`,
+  // Mostly estimates, so that digits after the point would say more than is known.
+  count: (value) => `${roundCount(Math.expm1(value))}`,
   gap: (value) => `${Number((Math.expm1(value) / 100).toPrecision(2))} s`,
   plain: (value) => `${Number(value.toPrecision(3))}`,
 };
+
+const roundCount = (count: number) => (count < 10 ? Number(count.toPrecision(2)) : Math.round(count));
 
 /** A feature and its value for people: `failed logins: 12`. */
 export function describeFeature({ text, unit }: Feature, value: number): string {

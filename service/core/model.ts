@@ -145,13 +145,7 @@ export function attribute(net: DenseNet, x: Float64Array): Float64Array {
   const pull = new Float64Array(units1);
   for (let i = 0, k = 0; i < units1; i++)
     for (let j = 0; j < units2; j++, k++) pull[i]! += kernel2[k]! * kernel3[j]! * together[k]!;
-  const out = new Float64Array(x.length);
-  for (let f = 0, k = 0; f < x.length; f++) {
-    let sum = 0;
-    for (let i = 0; i < units1; i++, k++) sum += kernel1[k]! * pull[i]!;
-    out[f] = sum * x[f]!;
-  }
-  return out;
+  return x.map((value, f) => value * dot(kernel1, f * units1, pull));
 }
 
 /** For units i of the first and j of the second hidden layer: the share of the way from 0 to `x` on which both are active. */

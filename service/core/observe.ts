@@ -38,6 +38,7 @@ export interface Observer {
   readonly size: number;
   /** Clients forgotten so far because the limit was reached. */
   readonly evictions: number;
+  has(clientId: string): boolean;
   /** A copy of a client's record, null where it is not held. */
   dump(clientId: string): Uint8Array | null;
   /** Puts back a dumped record; false where its size is not this version's. */
@@ -74,6 +75,10 @@ class ClientTable implements Observer {
     if (rejection) return rejection;
     const { clientId } = identity;
     return { clientId, snapshot: isDue(record) ? snapshotOf(clientId, record) : null };
+  }
+
+  has(clientId: string): boolean {
+    return this.#slots.has(clientId);
   }
 
   dump(clientId: string): Uint8Array | null {

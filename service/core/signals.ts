@@ -16,6 +16,11 @@ export interface Signal {
 
 const count = (slot: number) => (f: Float32Array) => f[slot]!;
 
+/** Estimates, and never more than there were tries. */
+const accountsTried = (f: Float32Array, d: Uint8Array) => Math.round(Math.min(f[F.login]!, countDistinct(d, D.accounts, 16)));
+const credentialsTried = (f: Float32Array, d: Uint8Array) =>
+  Math.round(Math.min(f[F.subjectCalls]!, countDistinct(d, D.subjects, 16)));
+
 export const SIGNALS: readonly Signal[] = [
   {
     name: 'ids-in-order',
@@ -35,19 +40,18 @@ export const SIGNALS: readonly Signal[] = [
     name: 'many-accounts',
     watched: true,
     // One address may log in many people, and a server may do so for all of its users; most of them know their password.
-    fires: (f, d) => f[F.login]! >= 5 && f[F.loginFail]! > f[F.loginOk]! && countDistinct(d, D.accounts, 16) >= 5,
-    value: (_f, d) => Math.round(countDistinct(d, D.accounts, 16)),
-    text: (f, d) => `tried about ${Math.round(countDistinct(d, D.accounts, 16))} accounts in ${f[F.login]} logins`,
+    fires: (f, d) => f[F.login]! >= 5 && f[F.loginFail]! > f[F.loginOk]! && accountsTried(f, d) >= 5,
+    value: accountsTried,
+    text: (f, d) => `tried about ${accountsTried(f, d)} accounts in ${f[F.login]} logins`,
   },
   {
     name: 'refused-credentials',
     watched: true,
     // A client whose token is renewed each hour is refused once an hour, and that is all.
     fires: (f, d) =>
-      f[F.subjectRejected]! >= 5 && f[F.subjectRejected]! > 0.5 * f[F.subjectCalls]! && countDistinct(d, D.subjects, 16) >= 5,
-    value: (_f, d) => Math.round(countDistinct(d, D.subjects, 16)),
-    text: (f, d) =>
-      `${f[F.subjectRejected]} calls refused with about ${Math.round(countDistinct(d, D.subjects, 16))} different credentials`,
+      f[F.subjectRejected]! >= 5 && f[F.subjectRejected]! > 0.5 * f[F.subjectCalls]! && credentialsTried(f, d) >= 5,
+    value: credentialsTried,
+    text: (f, d) => `${f[F.subjectRejected]} calls refused with about ${credentialsTried(f, d)} different credentials`,
   },
   {
     name: 'walks-on-404',

@@ -3,7 +3,7 @@
  * environment. Writes are gathered and committed in the background; a crash loses at most what was not yet committed.
  */
 import { mkdirSync } from 'node:fs';
-import { type Database, open, type RootDatabase } from 'lmdb';
+import { type Database, open, type RangeOptions, type RootDatabase } from 'lmdb';
 import { RECORD_VERSION } from '../core/client-record.ts';
 import type { Label, Verdict } from '../core/contracts.ts';
 import { featureSet } from '../core/features.ts';
@@ -17,26 +17,38 @@ import type { VerdictStore } from './verdict-store.ts';
 const MAX_KEPT = 100_000;
 const MAP_SIZE_BYTES = 16 * 2 ** 30;
 
+export interface DiskStoreOptions {
+  /** Clients and links kept, about; what memory has forgotten is dropped here once so many were written. */
+  readonly limit?: number;
+}
+
 export class DiskStore {
+  readonly #limit: number;
   readonly #root: RootDatabase;
   readonly #records: Database<Buffer, string>;
   readonly #links: Database<LinkChange, string>;
+  readonly #oldLinks: Database<LinkChange, string>;
   readonly #verdicts: Database<Verdict, string>;
-  readonly #labels: Database<Label, number>;
-  readonly #letters: Database<DeadLetter, number>;
+  readonly #labels: Journal<Label>;
+  readonly #letters: Journal<DeadLetter>;
   readonly #meta: Database<number, string>;
-  #sequence: number;
+  /** Clients written since the last sweep, and links since the last change of generation. */
+  #written = 0;
+  #linksWritten: number;
 
-  constructor(folder: string) {
+  constructor(folder: string, { limit = 200_000 }: DiskStoreOptions = {}) {
+    this.#limit = limit;
     mkdirSync(folder, { recursive: true });
     this.#root = open({ path: folder, mapSize: MAP_SIZE_BYTES, maxDbs: 8 });
     this.#records = this.#root.openDB({ name: 'records', encoding: 'binary' });
     this.#links = this.#root.openDB({ name: 'links' });
+    this.#oldLinks = this.#root.openDB({ name: 'old-links' });
     this.#verdicts = this.#root.openDB({ name: 'verdicts' });
-    this.#labels = this.#root.openDB({ name: 'labels' });
-    this.#letters = this.#root.openDB({ name: 'dead-letters' });
+    this.#labels = new Journal(this.#root.openDB({ name: 'labels' }));
+    this.#letters = new Journal(this.#root.openDB({ name: 'dead-letters' }));
     this.#meta = this.#root.openDB({ name: 'meta' });
-    this.#sequence = this.get('sequence');
+    // However often it is started anew, it ages.
+    this.#linksWritten = this.#links.getCount();
     this.#forgetOtherLayouts();
   }
 
@@ -48,52 +60,72 @@ export class DiskStore {
     this.#meta.putSync('layout', layout);
   }
 
-  /** Puts back what was kept; returns how many clients came back. */
+  /** Puts back what was kept, verdicts in the order of their time, and drops what memory has no room for; returns how many clients came back. */
   restore(observer: Observer, store: VerdictStore): number {
-    for (const { value } of this.#links.getRange()) observer.identifier.restore(value);
+    for (const links of [this.#oldLinks, this.#links])
+      for (const { value } of links.getRange()) observer.identifier.restore(value);
     let clients = 0;
     for (const { key, value } of this.#records.getRange()) if (observer.restore(key, value)) clients++;
-    for (const { value } of this.#verdicts.getRange()) store.put(value);
+    const verdicts = [...this.#verdicts.getRange()].map(({ value }) => value);
+    for (const verdict of verdicts.sort((a, b) => a.time - b.time)) store.put(verdict);
+    this.#sweep(observer, store);
     return clients;
   }
 
   keepLink(change: LinkChange): void {
     this.#links.put(`${change[0]}:${change[1]}`, change);
+    if (++this.#linksWritten > this.#limit) this.#ageLinks();
+  }
+
+  /** Two generations, as in the identifier's own maps: what was not written for one of them goes. */
+  #ageLinks(): void {
+    this.#linksWritten = 0;
+    this.#root.transactionSync(() => {
+      this.#oldLinks.clearSync();
+      for (const { key, value } of this.#links.getRange()) this.#oldLinks.put(key, value);
+      this.#links.clearSync();
+    });
   }
 
   /** Keeps the records of touched clients and the new verdicts; resolves when they are committed. */
-  async keep(observer: Observer, verdicts: readonly Verdict[], touched: ReadonlySet<string>): Promise<void> {
+  async keep(
+    { observer, store }: { readonly observer: Observer; readonly store: VerdictStore },
+    verdicts: readonly Verdict[],
+    touched: ReadonlySet<string>,
+  ): Promise<void> {
     for (const clientId of touched) {
       const bytes = observer.dump(clientId);
       if (bytes) this.#records.put(clientId, Buffer.from(bytes));
     }
     for (const verdict of verdicts) this.#verdicts.put(verdict.clientId, verdict);
+    this.#written += touched.size;
+    if (this.#written > this.#limit) this.#sweep(observer, store);
     await this.#root.committed;
   }
 
+  #sweep(observer: Observer, store: VerdictStore): void {
+    this.#written = 0;
+    for (const clientId of this.#records.getKeys()) if (!observer.has(clientId)) this.#records.remove(clientId);
+    for (const clientId of this.#verdicts.getKeys()) if (store.get(clientId) === null) this.#verdicts.remove(clientId);
+  }
+
   async bury(letters: readonly DeadLetter[]): Promise<void> {
-    for (const letter of letters) this.#append(this.#letters, { ...letter, bytes: Buffer.from(letter.bytes) });
+    for (const letter of letters) this.#letters.append({ ...letter, bytes: Buffer.from(letter.bytes) });
     await this.#root.committed;
   }
 
   async keepLabel(label: Label): Promise<void> {
-    this.#append(this.#labels, label);
+    this.#labels.append(label);
     await this.#root.committed;
   }
 
-  #append<V>(database: Database<V, number>, value: V): void {
-    const number = ++this.#sequence;
-    database.put(number, value);
-    database.remove(number - MAX_KEPT);
-    this.#meta.put('sequence', number);
-  }
-
+  /** The newest, newest first. */
   letters(limit = 100): DeadLetter[] {
-    return [...this.#letters.getRange({ reverse: true, limit })].map(({ value }) => value);
+    return this.#letters.read({ reverse: true, limit });
   }
 
   labels(): Label[] {
-    return [...this.#labels.getRange()].map(({ value }) => value);
+    return this.#labels.read();
   }
 
   get(name: string): number {
@@ -106,5 +138,26 @@ export class DiskStore {
 
   async close(): Promise<void> {
     await this.#root.close();
+  }
+}
+
+/** Entries under numbers of their own without gaps, so that once it is full each one that comes pushes out the oldest. */
+class Journal<V> {
+  readonly #database: Database<V, number>;
+  #last: number;
+
+  constructor(database: Database<V, number>) {
+    this.#database = database;
+    this.#last = [...database.getKeys({ reverse: true, limit: 1 })][0] ?? 0;
+  }
+
+  append(value: V): void {
+    this.#last++;
+    this.#database.put(this.#last, value);
+    this.#database.remove(this.#last - MAX_KEPT);
+  }
+
+  read(options: RangeOptions = {}): V[] {
+    return [...this.#database.getRange(options)].map(({ value }) => value);
   }
 }
