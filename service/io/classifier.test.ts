@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import type { AssayError } from '../core/errors.ts';
 import { featureNames, featureSet } from '../core/features.ts';
 import { createNoveltyGauge, type Manifest, noveltyOf, scale } from '../core/model.ts';
 import { type Classifier, findModel, listModels, loadClassifier } from './classifier.ts';
+import { packageRoot } from './package-root.ts';
 import { loadTensorFlow } from './tensorflow.ts';
 
 const width = featureNames.length;
@@ -133,6 +135,14 @@ describe('loadClassifier', () => {
     }));
   it('refuses a backend that is not to be had', () =>
     assert.rejects(loadTensorFlow('webgpu' as 'cpu'), { code: 'ASSAY_CONFIG_INVALID' }));
+  it("leaves the process's last-resort handlers alone, so that an error shows as what it is", () => {
+    const module = join(packageRoot, 'dist', 'service', 'io', 'tensorflow.js');
+    const script = `(await import(${JSON.stringify(module)})).loadTensorFlow('wasm').then(() => setTimeout(() => { throw new Error('visible') }))`;
+    const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+    assert.notEqual(status, 0);
+    assert.match(stderr, /Error: visible\n\s+at /);
+    assert.doesNotMatch(stderr, /backend-wasm/);
+  });
   it('scores alike, within rounding, on the plain backend', async () => {
     const wasm = classifier.score(vectors, 20);
     const cpu = (await loadClassifier(join(root, 'small'), 'cpu')).score(vectors, 20);

@@ -60,7 +60,11 @@ export class DiskStore {
     this.#meta.putSync('layout', layout);
   }
 
-  /** Puts back what was kept, verdicts in the order of their time, and drops what memory has no room for; returns how many clients came back. */
+  /**
+   * Puts back what was kept, verdicts in the order of their time, and drops what memory has no room for.
+   *
+   * @returns how many clients came back
+   */
   restore(observer: Observer, store: VerdictStore): number {
     for (const links of [this.#oldLinks, this.#links])
       for (const { value } of links.getRange()) observer.identifier.restore(value);

@@ -20,11 +20,26 @@ export async function loadTensorFlow(backend: BackendName = 'auto'): Promise<typ
     const tf: typeof TensorFlow = require(name === 'node' ? '@tensorflow/tfjs-node' : '@tensorflow/tfjs');
     tf.enableProdMode();
     if (name === 'wasm') require('@tensorflow/tfjs-backend-wasm');
+    const before = handlersOf();
     if (!(await tf.setBackend(name === 'node' ? 'tensorflow' : name))) throw new Error('it did not start');
+    restoreHandlers(before);
     return tf;
   } catch (error) {
     throw new AssayError('ASSAY_CONFIG_INVALID', `TensorFlow.js backend ${name}: ${(error as Error).message.split('\n')[0]}`, {
       cause: error,
     });
   }
+}
+
+const FATAL = ['uncaughtException', 'unhandledRejection'] as const;
+
+function handlersOf(): ReadonlySet<unknown> {
+  return new Set(FATAL.flatMap((event) => process.listeners(event as 'uncaughtException')));
+}
+
+/** Emscripten's start-up code takes over the process's last-resort handlers and hides what was thrown; they are ours. */
+function restoreHandlers(before: ReadonlySet<unknown>): void {
+  for (const event of FATAL)
+    for (const listener of process.listeners(event as 'uncaughtException'))
+      if (!before.has(listener)) process.removeListener(event, listener);
 }
