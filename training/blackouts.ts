@@ -6,25 +6,25 @@ import type { Blackout } from './net.ts';
 
 const GROUPS: readonly (readonly [probability: number, names: readonly string[]])[] = [
   // What it says of itself
-  [0.4, ['noAgent', 'agentChanges', 'browserAgent', 'libraryAgent', 'toolAgent', 'declaredBot', 'browserWithoutLanguage']],
-  [0.3, ['acceptAny', 'language', 'encoding', 'cookie', 'referer', 'shapeChanges', 'knowsVoice']],
+  [0.2, ['noAgent', 'agentChanges', 'browserAgent', 'libraryAgent', 'toolAgent', 'declaredBot', 'browserWithoutLanguage']],
+  [0.15, ['acceptAny', 'language', 'encoding', 'cookie', 'referer', 'shapeChanges', 'knowsVoice']],
   // The connection
-  [0.3, ['connectionNew', 'knowsConnection', 'tlsChanges', 'tlsResumed', 'knowsTls', 'http2']],
-  [0.5, ['subSecond']],
+  [0.15, ['connectionNew', 'knowsConnection', 'tlsChanges', 'tlsResumed', 'knowsTls', 'http2']],
+  [0.25, ['subSecond']],
   // The API's own shape, which differs from one to the next
-  [0.2, ['sizeMean', 'sizeSpread', 'requestSize']],
-  [0.2, ['depth', 'routeBreadth', 'queryShare', 'pagedShare', 'assetShare']],
+  [0.1, ['sizeMean', 'sizeSpread', 'requestSize']],
+  [0.1, ['depth', 'routeBreadth', 'queryShare', 'pagedShare', 'assetShare']],
   // Who and since when
-  [0.2, ['strength', 'subjectShare', 'addresses']],
-  [0.3, ['pastSessions', 'pastCalls', 'pastFailures', 'pastLoginFailures', 'pastIdle']],
+  [0.1, ['strength', 'subjectShare', 'addresses']],
+  [0.15, ['pastSessions', 'pastCalls', 'pastFailures', 'pastLoginFailures', 'pastIdle']],
   // Pace: easily slowed down
   [
     0.15,
     ['gapMean', 'gapSpread', 'gapSteady', 'gapEvenness', 'gapBurst', 'gapQuick', 'gapHand', 'gapLong', 'onMinute', 'length'],
   ],
-  [0.15, ['ratePeak10s', 'ratePeak300s']],
+  [0.075, ['ratePeak10s', 'ratePeak300s']],
   // What only crude attacks show
-  [0.2, ['probes', 'injected']],
+  [0.1, ['probes', 'injected']],
 ];
 
 /** The groups as columns. A name that is no feature stops training: the table must follow the features. */

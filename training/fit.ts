@@ -1,6 +1,7 @@
 /** One model from rows: scale → train → calibrate → thresholds → novelty, each on the clients meant for it. */
 import { type ClientOutcome, type EvaluationReport, evaluateClients } from '../service/core/evaluation.ts';
 import { calibrate, createNoveltyGauge, type Manifest, noveltyOf, scale } from '../service/core/model.ts';
+import { judge } from '../service/core/verdict.ts';
 import type { TensorFlow } from '../service/io/tensorflow.ts';
 import { chooseThresholds, fitPlatt, type ThresholdOptions } from './calibrate.ts';
 import type { Examples } from './examples.ts';
@@ -75,12 +76,11 @@ function judgeRows(
   rows.forEach((row, i) => {
     const score = calibrate(calibration, logits[i]!);
     const calls = examples.calls[row]!;
-    const isNovel = noveltyOf(gauge, x, i * examples.width, examples.width) > 1;
-    const isBad = !isNovel && score >= thresholds.badAt && calls >= minCalls;
-    const isGood = !isNovel && score < thresholds.goodBelow;
+    const novelty = noveltyOf(gauge, x, i * examples.width, examples.width);
+    const judged = judge({ calls }, { score, novelty }, { ...thresholds, minCallsForBad: minCalls });
     const { label, kind } = examples.clients[examples.client[row]!]!;
-    const callsAtDetection = outcomes.get(examples.client[row]!)?.callsAtDetection ?? (isBad ? calls : null);
-    const verdict = callsAtDetection !== null ? 'bad' : isGood ? 'good' : 'unsure';
+    const callsAtDetection = outcomes.get(examples.client[row]!)?.callsAtDetection ?? (judged === 'bad' ? calls : null);
+    const verdict = callsAtDetection !== null ? 'bad' : judged;
     outcomes.set(examples.client[row]!, { score, verdict, label, kind, callsAtDetection, calls });
   });
   return outcomes;

@@ -30,9 +30,9 @@ const SHARES: readonly { readonly part: Part; readonly share: number }[] = [
 ];
 const SEED = 1;
 const CLIENTS = 30_000;
-const EPOCHS = 16;
+const EPOCHS = 14;
 const HIDDEN = [48, 24] as const;
-const BATCH = 512;
+const BATCH = 128;
 /** Share of the epochs at each rate of learning. */
 const RATES = [
   { share: 0.6, rate: 2e-3 },
@@ -193,9 +193,9 @@ function netOptions(seed: number, epochs: number): NetOptions {
     batch: BATCH,
     phases: RATES.map(({ share, rate }) => ({ rate, epochs: Math.max(1, Math.round(share * epochs)) })),
     patience: 4,
-    l2: 1e-4,
-    familyWeight: 0.3,
-    noise: 0.1,
+    l2: 1e-5,
+    familyWeight: 0.2,
+    noise: 0.05,
     blackouts: blackoutsOf(featureNames),
   };
 }
