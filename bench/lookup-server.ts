@@ -48,7 +48,7 @@ function createBare() {
   return server;
 }
 
-/** The store as full as the default allows, so that the look-up is not one in an empty map. */
+/** A store of 50,000 verdicts, so that the look-up is not one in an empty map. */
 function createAssay() {
   const store = new VerdictStore();
   for (let i = 0; i < 50_000; i++) store.put({ ...verdict, clientId: `bench${i}` });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -105,24 +105,62 @@ test('posted calls become verdicts, and those survive a restart', async (t) => {
   );
 });
 
-test('configured files are read once, whatever restarts', async (t) => {
+async function callsTotal(url: string): Promise<number> {
+  return Number(/^assay_calls_total (\d+)/m.exec(await (await fetch(`${url}/metrics`)).text())?.[1]);
+}
+
+const reaches = (url: string, calls: number) =>
+  until(`call ${calls}`, 30_000, async () => ((await callsTotal(url)) === calls ? true : null));
+
+test('configured files are read one after the other, and once, whatever restarts', async (t) => {
   const folder = folderFor(t);
-  const log = join(packageRoot, 'datasets', 'apache-access', 'access.log.gz');
-  const config = configOf(folder, { ASSAY_FILES: log });
-  const callsTotal = async (url: string) =>
-    Number(/^assay_calls_total (\d+)/m.exec(await (await fetch(`${url}/metrics`)).text())?.[1]);
+  const logs = ['a', 'b'].map((name) => join(folder, `${name}.ndjson`));
+  // The same client in both: read side by side, the first file's calls would be late.
+  for (const [n, log] of logs.entries())
+    writeFileSync(
+      log,
+      Array.from({ length: 6000 }, (_, i) => callLine(n * 6000 + i, { time: 1.7e12 + (n * 6000 + i) * 1000 })).join('\n'),
+    );
+  const config = configOf(join(folder, 'data'), { ASSAY_FILES: logs.join(',') });
   const first = await start(t, config);
-  await until('reading the log', 30_000, async () => ((await callsTotal(first.url)) === 10_000 ? true : null));
+  await reaches(first.url, 12_000);
   await first.stop();
   const second = await start(t, config);
   await sleep(300);
   assert.equal(await callsTotal(second.url), 0);
-  assert.equal((await listClients(second.url)).length, 1000);
+  assert.deepEqual((await listClients(second.url)).length, 1);
+  await second.stop();
+  // Rotated: another beginning under the same name.
+  writeFileSync(logs[0]!, Array.from({ length: 50 }, (_, i) => callLine(20_000 + i, { time: 1.75e12 + i * 1000 })).join('\n'));
+  const third = await start(t, configOf(join(folder, 'data'), { ASSAY_FILES: logs[0]! }));
+  await reaches(third.url, 50);
 });
 
 test('a file that is missing is told and stops nothing', async (t) => {
-  const { url } = await start(t, configOf(folderFor(t), { ASSAY_FILES: '/nowhere/access.log' }));
+  const told: string[] = [];
+  const write = process.stdout.write.bind(process.stdout);
+  t.mock.method(process.stdout, 'write', (chunk: string | Uint8Array, ...rest: never[]) => {
+    told.push(String(chunk));
+    return write(chunk, ...rest);
+  });
+  const { url } = await start(t, configOf(folderFor(t), { ASSAY_FILES: '/nowhere/access.log', LOG_LEVEL: 'error' }));
   assert.equal((await post(url, [callLine(1)])).accepted, 1);
+  assert.ok(told.some((line) => line.includes('ASSAY_FILE_UNREADABLE') && line.includes('/nowhere/access.log')));
+});
+
+test('while Kafka is away, look-ups are answered, readiness says no, and a stop is quick', async (t) => {
+  const folder = folderFor(t);
+  const before = await start(t, configOf(folder));
+  await post(before.url, [callLine(1)]);
+  const [client] = await listClients(before.url);
+  await before.stop();
+  const { url, stop } = await start(t, configOf(folder, { KAFKA_BROKERS: `127.0.0.1:${await freePort()}` }));
+  assert.deepEqual(await (await fetch(`${url}/v1/clients/${client!.clientId}/verdict`)).json(), client);
+  assert.equal((await fetch(`${url}/v1/authz`, { headers: { 'x-real-ip': '192.0.2.9' } })).status, 200);
+  assert.equal((await fetch(`${url}/readyz`)).status, 503);
+  const startedAt = performance.now();
+  await stop();
+  assert.ok(performance.now() - startedAt < 10_000);
 });
 
 async function freePort(): Promise<number> {

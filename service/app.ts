@@ -1,10 +1,13 @@
 /** Wires a server: where calls come from, where verdicts go, what is kept, and the order of starting and stopping. */
+import { once } from 'node:events';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Config } from './config.ts';
+import { AssayError } from './core/errors.ts';
 import type { LinkChange } from './core/identify.ts';
 import { DiskStore } from './io/disk-store.ts';
-import { createReplaySource } from './io/files.ts';
+import { createReplaySource, fileIdentity } from './io/files.ts';
 import { createHttp } from './io/http.ts';
 import { createHttpSource } from './io/http-source.ts';
 import { connectKafka, type KafkaConnection, type KafkaOptions } from './io/kafka.ts';
@@ -53,19 +56,22 @@ export async function createApp(config: Config): Promise<App> {
   return {
     http,
     async run(signal) {
-      const kafka = config.KAFKA_BROKERS
-        ? await connectKafka({ ...kafkaOptions(config), signal, onNotice: (text) => http.log.warn(text) })
-        : null;
+      signal.addEventListener('abort', () => {
+        isReady = false;
+      });
+      let kafka: KafkaConnection | null = null;
       try {
+        // Look-ups answer from what is on disk even while Kafka is away.
+        await http.listen({ host: config.HOST, port: config.PORT });
+        kafka = config.KAFKA_BROKERS ? await reachKafka(config, http, signal) : null;
         if (kafka) await loadVerdicts(kafka, scoring, http, signal);
+        isReady = !signal.aborted;
         const inputs = [posted, ...(kafka ? [kafka.source] : []), ...recordedSources(config, disk, http)];
         const stages = completeStages(scoring, disk, kafka, metrics);
-        await http.listen({ host: config.HOST, port: config.PORT });
-        isReady = true;
         await runAll(
           signal,
           inputs.map((source) => (stop) => runPipeline(measured(source, metrics), stages, stop)),
-          kafka ? (stop) => kafka.followLabels((label) => disk.keepLabel(label), stop) : null,
+          kafka ? (stop) => kafka!.followLabels((label) => disk.keepLabel(label), stop) : null,
         );
       } finally {
         isReady = false;
@@ -75,6 +81,40 @@ export async function createApp(config: Config): Promise<App> {
       }
     },
   };
+}
+
+const KAFKA_RETRY_MS = 5000;
+
+/** Connects, trying again for as long as it takes; null once `signal` aborts. */
+async function reachKafka(config: Config, http: FastifyInstance, signal: AbortSignal): Promise<KafkaConnection | null> {
+  const onNotice = (text: string) => http.log.warn(text);
+  while (!signal.aborted) {
+    try {
+      const options = { ...kafkaOptions(config), signal, onNotice, outageLimitMs: Number.POSITIVE_INFINITY };
+      return await unlessAborted(connectKafka(options), signal);
+    } catch (error) {
+      if (!(error instanceof AssayError) || !error.canRetry) throw error;
+      http.log.error({ code: error.code }, `${error.message}; trying again`);
+      await sleep(KAFKA_RETRY_MS, undefined, { signal }).catch(() => {});
+    }
+  }
+  return null;
+}
+
+/** The connection, or null as soon as `signal` aborts: the client's own retries are not waited for. */
+async function unlessAborted(connecting: Promise<KafkaConnection>, signal: AbortSignal): Promise<KafkaConnection | null> {
+  const stop = new AbortController();
+  const aborted = once(signal, 'abort', { signal: stop.signal }).then(
+    () => null,
+    () => null,
+  );
+  try {
+    const first = await Promise.race([connecting, aborted]);
+    if (first === null) connecting.then((late) => late.close()).catch(() => {});
+    return first;
+  } finally {
+    stop.abort();
+  }
 }
 
 type Task = (stop: AbortSignal) => Promise<void>;
@@ -98,9 +138,10 @@ function completeStages(scoring: ScoringStages, disk: DiskStore, kafka: KafkaCon
   return {
     ...scoring,
     onVerdict: ({ verdict }) => metrics.verdicts.inc({ verdict }),
+    // Published first: what is kept counts as seen, so a verdict that was kept and not published would never be.
     async publish(verdicts, touched) {
-      await disk.keep(scoring, verdicts, touched);
       await kafka?.publish(verdicts);
+      await disk.keep(scoring, verdicts, touched);
     },
     async bury(letters) {
       if (letters.length === 0) return;
@@ -111,25 +152,38 @@ function completeStages(scoring: ScoringStages, disk: DiskStore, kafka: KafkaCon
   };
 }
 
-/** The configured files, or the bundled log where nothing else brings calls; each is read on from where it was left. */
+/** The configured files one after the other, or the bundled log where nothing else brings calls; each from where it was left. */
 function recordedSources(config: Config, disk: DiskStore, http: FastifyInstance): Source[] {
   const files = config.ASSAY_FILES.split(',').filter(Boolean);
-  const resume = (path: string, callsPerSecond: number, format?: string) =>
-    createReplaySource(path, {
+  const resume = (path: string, callsPerSecond: number, format: string) => {
+    const position = `read:${fileIdentity(path)}`;
+    const startAt = disk.get(position);
+    if (startAt > 0) http.log.info(`${path}: reading on after record ${startAt}`);
+    return createReplaySource(path, {
       ...(format ? { format } : {}),
       callsPerSecond,
-      startAt: disk.get(`read:${path}`),
-      onReplayed: (records) => void disk.set(`read:${path}`, records),
+      startAt,
+      onReplayed: (records) => disk.set(position, records),
       onFault: ({ code, message }) => http.log.error({ code, path }, message),
     });
-  if (files.length > 0) return files.map((path) => resume(path, Number.POSITIVE_INFINITY, config.ASSAY_FORMAT));
+  };
+  if (files.length > 0) return [inSequence(files.map((path) => resume(path, Number.POSITIVE_INFINITY, config.ASSAY_FORMAT)))];
   if (config.KAFKA_BROKERS || config.ASSAY_REPLAY_RATE === 0) return [];
-  const done = disk.get(`read:${BUNDLED_LOG}`);
   http.log.info(
-    `no source is set (KAFKA_BROKERS, ASSAY_FILES): replaying a real web log of 2015, ${config.ASSAY_REPLAY_RATE} calls/s` +
-      `${done > 0 ? `, from call ${done} on` : ''}; ASSAY_REPLAY_RATE=0 turns that off`,
+    `no source is set (KAFKA_BROKERS, ASSAY_FILES): replaying a real web log of 2015, ${config.ASSAY_REPLAY_RATE} calls/s; ` +
+      'ASSAY_REPLAY_RATE=0 turns that off',
   );
   return [resume(BUNDLED_LOG, config.ASSAY_REPLAY_RATE, 'combined')];
+}
+
+/** Event time runs on from one file to the next, so they are not read side by side. */
+function inSequence(sources: readonly Source[]): Source {
+  return {
+    name: 'files',
+    async *deliveries(signal) {
+      for (const source of sources) yield* source.deliveries(signal);
+    },
+  };
 }
 
 function measured({ name, deliveries }: Source, metrics: Metrics): Source {
@@ -173,8 +227,9 @@ async function loadVerdicts(
   signal: AbortSignal,
 ): Promise<void> {
   const { records, rejected, isComplete } = await kafka.loadVerdicts((clientId, verdict) => {
-    if (verdict) store.put(verdict);
-    else store.remove(clientId);
+    const held = store.get(clientId);
+    if (verdict === null) store.remove(clientId);
+    else if (held === null || held.verdict.time <= verdict.time) store.put(verdict);
   }, signal);
   http.log.info(`${records} verdicts read from Kafka${rejected > 0 ? `, ${rejected} unreadable` : ''}`);
   if (!isComplete) http.log.warn('the verdict topic could not be read to its end; look-ups may miss clients');

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { checkCall, isRejection, LIMITS } from './api-call.ts';
+import { NOON } from './calls.test.data.ts';
 import { type ApiCall, ApiCallSchema } from './contracts.ts';
-import { NOON } from './example-calls.ts';
 
 const required = { id: 'a', time: NOON, clientIp: '192.0.2.1', method: 'get', path: '/v1/orders' };
 

@@ -28,6 +28,7 @@ export const ERRORS = {
   ASSAY_KAFKA_UNAVAILABLE: ['Kafka does not answer', true],
   ASSAY_REGISTRY_UNAVAILABLE: ['The schema registry does not answer', true],
   ASSAY_REGISTRY_REFUSED: ['The schema registry does not take the schema', false],
+  ASSAY_STORAGE_FAILED: ['The state could not be kept on disk', true],
   ASSAY_CLIENT_UNKNOWN: ['No verdict is held for this client', false],
   ASSAY_REQUEST_INVALID: ['The request is not understood', false],
   ASSAY_REQUEST_TOO_LARGE: ['The request is larger than the limit', false],

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { anyCall, callOf, NOON } from './calls.test.data.ts';
 import type { ApiCall } from './contracts.ts';
-import { anyCall, callOf, NOON } from './example-calls.ts';
 import { Identifier, type LinkChange, STRENGTH } from './identify.ts';
 
 const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0';

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { checkCall, isRejection, LIMITS } from './api-call.ts';
+import { anyCall, callOf, callsOf, NOON } from './calls.test.data.ts';
 import { RECORD_BYTES } from './client-record.ts';
 import { type ApiCall, ApiCallSchema } from './contracts.ts';
-import { anyCall, callOf, callsOf, NOON } from './example-calls.ts';
 import { createObserver, type Observer, type Snapshot } from './observe.ts';
 
 function snapshotsOf(observer: Observer, calls: readonly ApiCall[]): Snapshot[] {

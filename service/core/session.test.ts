@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { anyCall, callOf, callsOf, NOON } from './calls.test.data.ts';
 import { type ClientRecord, createRecord, D, F, H, T } from './client-record.ts';
 import type { ApiCall } from './contracts.ts';
-import { anyCall, callOf, callsOf, NOON } from './example-calls.ts';
 import { failures, nextSnapshot, observe, SESSION } from './session.ts';
 import { countDistinct } from './stats.ts';
 

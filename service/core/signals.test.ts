@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { isRejection } from './api-call.ts';
+import { callsOf } from './calls.test.data.ts';
 import { createRecord } from './client-record.ts';
 import type { ApiCall } from './contracts.ts';
-import { callsOf } from './example-calls.ts';
 import { createObserver, type Snapshot } from './observe.ts';
 import { observe } from './session.ts';
 import { firedSignals, firesFirst, SIGNALS } from './signals.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { NOON } from './example-calls.ts';
+import { NOON } from './calls.test.data.ts';
 import { FEATURES, featureNames, featureSet } from './features.ts';
 import { STRENGTH } from './identify.ts';
 import type { Snapshot } from './observe.ts';

@@ -80,7 +80,12 @@ function soundOf({ score, novelty, family, error }: Scored): Scored {
   return { ...sound, family: sound.score === null ? null : family, error: error ?? (isWhole ? null : 'ASSAY_SCORE_NOT_FINITE') };
 }
 
-function judge({ calls }: Snapshot, { score, novelty }: Scored, policy: Policy): VerdictName {
+/** The rule from score to verdict, by itself, so that training judges as serving does. */
+export function judge(
+  { calls }: Pick<Snapshot, 'calls'>,
+  { score, novelty }: Pick<Scored, 'score' | 'novelty'>,
+  policy: Pick<Policy, 'badAt' | 'goodBelow' | 'minCallsForBad'>,
+): VerdictName {
   if (score === null || novelty === null || novelty > 1) return 'unsure';
   if (score >= policy.badAt) return calls >= policy.minCallsForBad ? 'bad' : 'unsure';
   return score < policy.goodBelow ? 'good' : 'unsure';

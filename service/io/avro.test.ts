@@ -18,7 +18,7 @@ import {
   type WireFormat,
 } from './avro.ts';
 import { compileType } from './avro-type.ts';
-import type { SchemaStore } from './schema-registry.ts';
+import { BUNDLED_SCHEMAS, type SchemaStore } from './schema-registry.ts';
 
 const NOW = Date.UTC(2026, 0, 2);
 const FIVE = { id: 'r-1', time: NOW - 1000, clientIp: '192.0.2.7', method: 'GET', path: '/v1/orders/17' };
@@ -108,6 +108,21 @@ test('a call comes back the same in both wire formats', () => {
 test('the bundled ids are part of the contract and never change', () => {
   assert.deepEqual(BUNDLED_IDS, { call: 1, verdict: 2, label: 3 });
   assert.deepEqual([...encodeCall(CALL).subarray(0, 5)], [0, 0, 0, 0, 1]);
+});
+
+test('the schema under a bundled id never changes', () => {
+  // Where this fails a contract has changed: leave the old schema under its id, give the new one the next id.
+  const fingerprints = BUNDLED_SCHEMAS.map(({ id, schema }) => [
+    id,
+    avro.Type.forSchema(schema as never)
+      .fingerprint()
+      .toString('hex'),
+  ]);
+  assert.deepEqual(fingerprints, [
+    [1, '0c0a754845015dc8b3cabf6295497695'],
+    [2, 'cab3d3256fe64c6781041485ac949a84'],
+    [3, 'f48511f4a096342e418ea10c98bfc0ce'],
+  ]);
 });
 
 test('a plain Uint8Array is read as well as a Buffer', () => {

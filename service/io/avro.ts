@@ -7,6 +7,7 @@ import { checkCall, isRejection, type Rejection, reject } from '../core/api-call
 import type { AvroRecord } from '../core/avro-schema.ts';
 import { type ApiCall, ApiCallSchema, type Label, LabelSchema, type Verdict, VerdictSchema } from '../core/contracts.ts';
 import type { ErrorCode } from '../core/errors.ts';
+import { viewBuffer } from '../gateways/frame.ts';
 import { compileType } from './avro-type.ts';
 import { BUNDLED_SCHEMAS, openSchemaStore, type SchemaStore } from './schema-registry.ts';
 import type { Decode, Incoming } from './source.ts';
@@ -124,7 +125,7 @@ function createParser(contract: AvroRecord, badCode: ErrorCode, options: AvroRea
   function parse<T>(bytes: Uint8Array, finish: Finish<T>): T | Rejection {
     if (bytes.length > MAX_RECORD_BYTES) return reject('ASSAY_CALL_TOO_LARGE', `${bytes.length} bytes`);
     if (bytes.length === 0) return reject(badCode, 'no bytes');
-    const buffer = asBuffer(bytes);
+    const buffer = viewBuffer(bytes);
     if (wireFormat === 'auto' && bytes[0] === BRACE) return parseJson(buffer, finish);
     if (!isConfluent(bytes, wireFormat)) {
       if (wireFormat === 'confluent') return reject(badCode, 'no schema id in front');
@@ -142,7 +143,7 @@ function createParser(contract: AvroRecord, badCode: ErrorCode, options: AvroRea
       const ids = new Set<number>();
       for (const { bytes } of records) {
         if (bytes.length < HEADER_BYTES || bytes.length > MAX_RECORD_BYTES || !isConfluent(bytes, wireFormat)) continue;
-        const id = asBuffer(bytes).readUInt32BE(1);
+        const id = viewBuffer(bytes).readUInt32BE(1);
         if (!readings.has(id)) ids.add(id);
       }
       if (ids.size > 0) await schemas.prepare(ids);
@@ -205,10 +206,6 @@ function parseJson<T>(buffer: Buffer, finish: Finish<T>): T | Rejection {
   return finish(raw);
 }
 
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
 /** Schema ids that a writer puts in front; null for bare Avro. */
 export interface ContractIds {
   readonly call: number | null;
@@ -251,7 +248,7 @@ export async function registerContracts({ wireFormat, registryUrl, schemas, topi
 
 /** Writes a call with the schema id in front, or bare where the id is null. @throws Error where it does not fit the contract */
 export function encodeCall({ bodySample, ...call }: ApiCall, id: number | null = BUNDLED_IDS.call): Buffer {
-  return encode(callType, id, { ...call, bodySample: bodySample && asBuffer(bodySample) });
+  return encode(callType, id, { ...call, bodySample: bodySample && viewBuffer(bodySample) });
 }
 
 /** Writes a verdict with the schema id in front, or bare where the id is null. @throws Error where it does not fit the contract */

@@ -4,13 +4,15 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { describe, type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { open } from 'lmdb';
 import { simulate } from '../../datasets/simulator/simulator.ts';
 import { isRejection } from '../core/api-call.ts';
+import { callOf, callsOf, NOON } from '../core/calls.test.data.ts';
 import type { ApiCall, Label, Verdict } from '../core/contracts.ts';
-import { callOf, callsOf, NOON } from '../core/example-calls.ts';
 import { createObserver, type Observer, type Snapshot } from '../core/observe.ts';
 import { DiskStore, type DiskStoreOptions } from './disk-store.ts';
 import type { DeadLetter } from './source.ts';
@@ -125,13 +127,40 @@ async function writeAndDie(folder: string, last: string): Promise<void> {
       ),
     bury: () => disk.bury(Array.from({ length: 1500 }, (_, i) => letterOf(`log:${i}`))),
     keepLabel: () => disk.keepLabel(labelOf('192.0.2.1')),
-    set: () => disk.set('read:log', 7),
   };
   await steps[last]!();
   process.kill(process.pid, 'SIGKILL');
 }
-const [, , , folderToWrite, lastStep] = process.argv;
-if (process.argv[2] === 'write-and-die') await writeAndDie(folderToWrite!, lastStep!);
+
+/** What the process does that has little room on disk: says what came of each write, and lives on. */
+async function fill(folder: string): Promise<void> {
+  const disk = new DiskStore(folder);
+  const memory = memoryOn(disk);
+  const writes: Record<string, () => Promise<unknown>> = {
+    bury: () => disk.bury([letterOf('large', new Uint8Array(4e6))]),
+    keep: () =>
+      keepCalls(
+        disk,
+        memory,
+        callsOf(3000, 1, (i) => token(i)),
+      ),
+    set: async () => disk.set('read:log', 7),
+    keepLabel: () => disk.keepLabel({ ...labelOf('192.0.2.1'), why: 'x'.repeat(4e6) }),
+  };
+  for (const [name, write] of Object.entries(writes)) {
+    const outcome = await write().then(
+      () => 'done',
+      (error: { code: unknown }) => error.code,
+    );
+    await sleep(50);
+    process.stdout.write(`${name} ${outcome}\n`);
+  }
+  process.exit(0);
+}
+
+const [, , role, ...rest] = process.argv;
+if (role === 'write-and-die') await writeAndDie(rest[0]!, rest[1]!);
+if (role === 'fill') await fill(rest[0]!);
 
 describe('close and reopen', () => {
   test('brings back records, links and verdicts', async (t) => {
@@ -164,7 +193,7 @@ describe('close and reopen', () => {
     await withDisk(folder, async (disk) => {
       await disk.bury(letters.slice(0, 2));
       await disk.keepLabel(labels[0]!);
-      await disk.set('read:/log', 42);
+      disk.set('read:/log', 42);
     });
     await withDisk(folder, async (disk) => {
       await disk.keepLabel(labels[1]!);
@@ -246,7 +275,7 @@ describe('restore', () => {
       await keepCalls(disk, memoryOn(disk), [callOf(token(1))]);
       await disk.bury([letterOf('log:1')]);
       await disk.keepLabel(labelOf('192.0.2.1'));
-      await disk.set('read:/log', 42);
+      disk.set('read:/log', 42);
     });
     await changeLayout(folder);
     const { clients, observer, store } = await restored(folder);
@@ -288,7 +317,7 @@ describe('links on disk', () => {
       async (disk) => {
         for (const [i, name] of names.entries()) {
           disk.keepLink(['subject', name, `client ${i}`]);
-          await disk.set('written', i);
+          await disk.bury([]);
         }
       },
       { limit },
@@ -296,12 +325,12 @@ describe('links on disk', () => {
 
   test('that were not written for a generation go, and the last word on a token holds', async (t) => {
     const folder = folderFor(t);
-    // The fourth one and the eighth begin a new generation.
-    await keepSlowly(folder, ['a', 'b', 'c', 'd', 'a', 'e', 'f', 'g', 'd'], 3);
+    // The fourth one and the eighth end a generation.
+    await keepSlowly(folder, ['a', 'b', 'c', 'd', 'a', 'e', 'f', 'g', 'd', 'a'], 3);
     assert.deepEqual(
       new Map([...(await linksIn(folder))].toSorted()),
       new Map([
-        ['a', 'client 4'],
+        ['a', 'client 9'],
         ['d', 'client 8'],
         ['e', 'client 5'],
         ['f', 'client 6'],
@@ -358,6 +387,13 @@ describe('what memory has forgotten', () => {
     await withDisk(folder, (disk) => keepClients(disk, memoryOn(disk, 2), 0, 6), { limit: 6 });
     const { clients, store } = await restored(folder);
     assert.deepEqual([clients, store.list(null, 9).length], [6, 6]);
+  });
+
+  test('stays from one time to the next', async (t) => {
+    const folder = folderFor(t);
+    // The third one sweeps the first away.
+    await withDisk(folder, (disk) => keepClients(disk, memoryOn(disk, 2), 0, 5), { limit: 2 });
+    assert.equal((await restored(folder)).clients, 4);
   });
 
   test('goes at a start too: memory keeps the newest verdicts, and the disk what memory keeps', async (t) => {
@@ -438,9 +474,23 @@ describe('a process that is killed loses nothing of', () => {
     assert.deepEqual([origins.length, origins[0], origins.at(-1)], [1500, 'log:1499', 'log:0']);
   });
 
-  test('what keepLabel and set were done with', async (t) => {
-    const [labelled, numbered] = await Promise.all([killAfter(t, 'keepLabel'), killAfter(t, 'set')]);
-    assert.deepEqual(await withDisk(labelled, (disk) => disk.labels()), [labelOf('192.0.2.1')]);
-    assert.equal(await withDisk(numbered, (disk) => disk.get('read:log')), 7);
+  test('what keepLabel was done with', async (t) => {
+    const folder = await killAfter(t, 'keepLabel');
+    assert.deepEqual(await withDisk(folder, (disk) => disk.labels()), [labelOf('192.0.2.1')]);
   });
+});
+
+test('a write that finds no room is told as ASSAY_STORAGE_FAILED and does not end the process', async (t) => {
+  const limited = 'trap \'\' XFSZ; ulimit -f 1024; exec "$@"';
+  const args = ['-c', limited, 'bash', process.execPath, fileURLToPath(import.meta.url), 'fill', folderFor(t)];
+  const child = spawn('bash', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  t.after(() => child.kill('SIGKILL'));
+  const [told, complaints, [status]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
+  assert.equal(status, 0, complaints);
+  assert.deepEqual(told.trim().split('\n'), [
+    'bury ASSAY_STORAGE_FAILED',
+    'keep ASSAY_STORAGE_FAILED',
+    'set done',
+    'keepLabel ASSAY_STORAGE_FAILED',
+  ]);
 });

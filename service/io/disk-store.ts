@@ -6,6 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { type Database, open, type RangeOptions, type RootDatabase } from 'lmdb';
 import { RECORD_VERSION } from '../core/client-record.ts';
 import type { Label, Verdict } from '../core/contracts.ts';
+import { AssayError } from '../core/errors.ts';
 import { featureSet } from '../core/features.ts';
 import type { LinkChange } from '../core/identify.ts';
 import type { Observer } from '../core/observe.ts';
@@ -26,8 +27,8 @@ export class DiskStore {
   readonly #limit: number;
   readonly #root: RootDatabase;
   readonly #records: Database<Buffer, string>;
-  readonly #links: Database<LinkChange, string>;
-  readonly #oldLinks: Database<LinkChange, string>;
+  /** Two generations; which one is young, `meta` tells. */
+  readonly #links: readonly Database<LinkChange, string>[];
   readonly #verdicts: Database<Verdict, string>;
   readonly #labels: Journal<Label>;
   readonly #letters: Journal<DeadLetter>;
@@ -40,15 +41,16 @@ export class DiskStore {
     this.#limit = limit;
     mkdirSync(folder, { recursive: true });
     this.#root = open({ path: folder, mapSize: MAP_SIZE_BYTES, maxDbs: 8 });
+    // lmdb makes one more promise for each batch, which nobody is given.
+    this.#root.on('beforecommit', () => queueMicrotask(() => later(this.#root.committed)));
     this.#records = this.#root.openDB({ name: 'records', encoding: 'binary' });
-    this.#links = this.#root.openDB({ name: 'links' });
-    this.#oldLinks = this.#root.openDB({ name: 'old-links' });
+    this.#links = ['links-0', 'links-1'].map((name) => this.#root.openDB({ name }));
     this.#verdicts = this.#root.openDB({ name: 'verdicts' });
     this.#labels = new Journal(this.#root.openDB({ name: 'labels' }));
     this.#letters = new Journal(this.#root.openDB({ name: 'dead-letters' }));
     this.#meta = this.#root.openDB({ name: 'meta' });
     // However often it is started anew, it ages.
-    this.#linksWritten = this.#links.getCount();
+    this.#linksWritten = this.#linksOf(0).getCount();
     this.#forgetOtherLayouts();
   }
 
@@ -66,7 +68,7 @@ export class DiskStore {
    * @returns how many clients came back
    */
   restore(observer: Observer, store: VerdictStore): number {
-    for (const links of [this.#oldLinks, this.#links])
+    for (const links of [this.#linksOf(1), this.#linksOf(0)])
       for (const { value } of links.getRange()) observer.identifier.restore(value);
     let clients = 0;
     for (const { key, value } of this.#records.getRange()) if (observer.restore(key, value)) clients++;
@@ -77,18 +79,29 @@ export class DiskStore {
   }
 
   keepLink(change: LinkChange): void {
-    this.#links.put(`${change[0]}:${change[1]}`, change);
+    later(this.#linksOf(0).put(`${change[0]}:${change[1]}`, change));
     if (++this.#linksWritten > this.#limit) this.#ageLinks();
   }
 
-  /** Two generations, as in the identifier's own maps: what was not written for one of them goes. */
+  /** The young generation of links at age 0, the old one at age 1. */
+  #linksOf(age: 0 | 1): Database<LinkChange, string> {
+    return this.#links[(this.get('young-links') + age) % 2]!;
+  }
+
+  /** The old generation goes and the young one grows old: a link that was not written for so long is forgotten. */
   #ageLinks(): void {
     this.#linksWritten = 0;
-    this.#root.transactionSync(() => {
-      this.#oldLinks.clearSync();
-      for (const { key, value } of this.#links.getRange()) this.#oldLinks.put(key, value);
-      this.#links.clearSync();
-    });
+    this.#linksOf(1).clearSync();
+    this.#meta.putSync('young-links', 1 - this.get('young-links'));
+  }
+
+  /** @throws AssayError ASSAY_STORAGE_FAILED, such as on a full disk */
+  async #committed(): Promise<void> {
+    try {
+      await this.#root.committed;
+    } catch (error) {
+      throw new AssayError('ASSAY_STORAGE_FAILED', (error as Error).message, { cause: error });
+    }
   }
 
   /** Keeps the records of touched clients and the new verdicts; resolves when they are committed. */
@@ -99,28 +112,28 @@ export class DiskStore {
   ): Promise<void> {
     for (const clientId of touched) {
       const bytes = observer.dump(clientId);
-      if (bytes) this.#records.put(clientId, Buffer.from(bytes));
+      if (bytes) later(this.#records.put(clientId, Buffer.from(bytes)));
     }
-    for (const verdict of verdicts) this.#verdicts.put(verdict.clientId, verdict);
+    for (const verdict of verdicts) later(this.#verdicts.put(verdict.clientId, verdict));
     this.#written += touched.size;
     if (this.#written > this.#limit) this.#sweep(observer, store);
-    await this.#root.committed;
+    await this.#committed();
   }
 
   #sweep(observer: Observer, store: VerdictStore): void {
     this.#written = 0;
-    for (const clientId of this.#records.getKeys()) if (!observer.has(clientId)) this.#records.remove(clientId);
-    for (const clientId of this.#verdicts.getKeys()) if (store.get(clientId) === null) this.#verdicts.remove(clientId);
+    for (const clientId of this.#records.getKeys()) if (!observer.has(clientId)) later(this.#records.remove(clientId));
+    for (const clientId of this.#verdicts.getKeys()) if (store.get(clientId) === null) later(this.#verdicts.remove(clientId));
   }
 
   async bury(letters: readonly DeadLetter[]): Promise<void> {
     for (const letter of letters) this.#letters.append({ ...letter, bytes: Buffer.from(letter.bytes) });
-    await this.#root.committed;
+    await this.#committed();
   }
 
   async keepLabel(label: Label): Promise<void> {
     this.#labels.append(label);
-    await this.#root.committed;
+    await this.#committed();
   }
 
   /** The newest, newest first. */
@@ -136,8 +149,8 @@ export class DiskStore {
     return this.#meta.get(name) ?? 0;
   }
 
-  async set(name: string, value: number): Promise<void> {
-    await this.#meta.put(name, value);
+  set(name: string, value: number): void {
+    later(this.#meta.put(name, value));
   }
 
   async close(): Promise<void> {
@@ -157,11 +170,16 @@ class Journal<V> {
 
   append(value: V): void {
     this.#last++;
-    this.#database.put(this.#last, value);
-    this.#database.remove(this.#last - MAX_KEPT);
+    later(this.#database.put(this.#last, value));
+    later(this.#database.remove(this.#last - MAX_KEPT));
   }
 
   read(options: RangeOptions = {}): V[] {
     return [...this.#database.getRange(options)].map(({ value }) => value);
   }
+}
+
+/** A single write's failure shows when the whole batch is awaited; by itself it must not end the process. */
+function later(write: PromiseLike<boolean>): void {
+  write.then(null, ({ commitError }: { commitError?: Promise<never> }) => commitError?.catch(() => {}));
 }

@@ -1,5 +1,6 @@
 /** Recorded calls in files, read at full speed or replayed at a visible pace. */
-import { createReadStream, statSync } from 'node:fs';
+import { createHash, randomUUID } from 'node:crypto';
+import { closeSync, createReadStream, openSync, readSync, statSync } from 'node:fs';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { reject } from '../core/api-call.ts';
@@ -246,5 +247,29 @@ async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
     return true;
   } catch {
     return false;
+  }
+}
+
+const IDENTITY_BYTES = 4096;
+
+/**
+ * What a file is known by when it is read on: its path and a hash of its beginning, so that a log which was rotated is
+ * another one. Standard input and what can't be read are always new.
+ */
+export function fileIdentity(path: string): string {
+  try {
+    if (!statSync(path).isFile()) return randomUUID();
+    const head = Buffer.alloc(IDENTITY_BYTES);
+    const file = openSync(path, 'r');
+    const length = readSync(file, head);
+    closeSync(file);
+    // A file that has just begun may grow within these bytes: only its first line is sure to stay.
+    const end = isGzip(head) ? length : head.subarray(0, length).indexOf(0x0a);
+    return `${path}#${createHash('sha256')
+      .update(head.subarray(0, end < 0 ? length : end))
+      .digest('hex')
+      .slice(0, 16)}`;
+  } catch {
+    return randomUUID();
   }
 }

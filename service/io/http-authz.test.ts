@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import type { InjectOptions } from 'fastify';
 import { AssayError } from '../core/errors.ts';
 import type { ClientAttributes } from '../core/identify.ts';
-import { countDecisions, createTestApp, NOW_MS, verdictOf } from './http.test.fixture.ts';
+import { countDecisions, createTestApp, NOW_MS, verdictOf } from './http.test.data.ts';
 import { attributesOf } from './http-authz.ts';
 
 const FROM = { 'x-real-ip': '203.0.113.9', 'user-agent': 'curl/8.5.0' };
@@ -46,6 +46,7 @@ test('attributes come from the headers, the more exact one first', async (t) => 
     ],
     ['fingerprints', { 'x-ja3': 'j3', 'x-ja4': 'j4' }, { ja3: 'j3', ja4: 'j4' }],
     ['a certificate', { 'x-client-cert-sha256': 'ab' }, { clientCertificate: 'ab' }],
+    ['a tenant', { 'x-tenant': 't1' }, { tenant: 't1' }],
   ];
   for (const [name, headers, expected] of cases)
     await t.test(name, () => assert.deepEqual(attributesOf(headers, 'salt'), { ...NOTHING, ...expected }));

@@ -37,7 +37,7 @@ const SCHEME = /^([A-Za-z0-9-]+) /;
  * - `x-original-user-agent`, else `user-agent`
  * - `authorization`, else `x-api-key`: the subject is the first 16 hex digits of SHA-256 over salt and header value,
  *   byte for byte, as the gateways' log recipes compute it, so that a log line and a question name the same client
- * - `x-ja3`, `x-ja4`, `x-client-cert-sha256`: as the gateway saw them
+ * - `x-ja3`, `x-ja4`, `x-client-cert-sha256`: as the gateway saw them; `x-tenant`: as in its log
  */
 export function attributesOf(headers: IncomingHttpHeaders, subjectSalt: string): ClientAttributes {
   const authorization = textOf(headers.authorization);
@@ -52,7 +52,7 @@ export function attributesOf(headers: IncomingHttpHeaders, subjectSalt: string):
     authScheme: authorization ? (SCHEME.exec(authorization)?.[1] ?? 'opaque') : apiKey ? 'apiKey' : 'none',
     identityVerified: null,
     clientCertificate: textOf(headers['x-client-cert-sha256']),
-    tenant: null,
+    tenant: textOf(headers['x-tenant']),
   };
 }
 
@@ -144,7 +144,7 @@ const DOCS = {
   summary: 'Ask whether a request may pass',
   description:
     'Any method, and any path below. Reads x-real-ip (else the last of x-forwarded-for), x-original-user-agent (else ' +
-    'user-agent), authorization or x-api-key, x-ja3, x-ja4 and x-client-cert-sha256; the gateway must set or clear ' +
+    'user-agent), authorization or x-api-key, x-ja3, x-ja4, x-client-cert-sha256 and x-tenant; the gateway must set or clear ' +
     'all of them. Answers 200 to allow and 403 to deny, with an empty body and the headers x-assay-verdict, ' +
     'x-assay-score, x-assay-reasons and x-assay-decision. An unknown client (reason no-verdict), an expired verdict ' +
     '(x-assay-expired) and an error of ours (its code as the reason) are allowed.',

@@ -15,20 +15,54 @@ async function nextOf(deliveries: AsyncIterator<Delivery>): Promise<Delivery> {
   return value;
 }
 
-test('a post resolves with the outcome that the pipeline acknowledges, in the order of arrival', async () => {
+test('posts that wait share one delivery, and each gets its own outcome', async () => {
   const source = createHttpSource({ maxWaiting: 4 });
   const deliveries = source.deliveries(new AbortController().signal)[Symbol.asyncIterator]();
-  const posts = ['a', 'b'].map((name) => source.post([record(name)], decode));
-  for (const name of ['a', 'b']) {
-    const delivery = await nextOf(deliveries);
-    assert.equal(delivery.records[0]!.origin, name);
-    assert.equal(delivery.decode, decode);
-    await delivery.acknowledge({ accepted: 1, rejections: [{ rejected: 'ASSAY_CALL_LATE', detail: name, origin: name }] });
-  }
+  const decodeAs =
+    (detail: string): Decode =>
+    () => ({ rejected: 'ASSAY_CALL_BAD_JSON', detail });
+  const posts = [
+    source.post([record('a0'), record('a1')], decodeAs('a')),
+    source.post([record('b0')], decodeAs('b')),
+    source.post([record('c0')], decodeAs('c')),
+  ];
+  const delivery = await nextOf(deliveries);
+  assert.deepEqual(
+    delivery.records.map(({ origin }) => origin),
+    ['a0', 'a1', 'b0', 'c0'],
+  );
+  assert.deepEqual(
+    delivery.records.map((r) => (delivery.decode(r, 0) as { detail: string }).detail),
+    ['a', 'a', 'b', 'c'],
+  );
+  const [, a1, b0] = delivery.records;
+  const late = { rejected: 'ASSAY_CALL_LATE', detail: '' } as const;
+  await delivery.acknowledge({ accepted: 2, rejections: [a1!, b0!].map((r) => ({ ...late, ...r })) });
   const outcomes = await Promise.all(posts);
   assert.deepEqual(
-    outcomes.map(({ rejections }) => rejections[0]!.origin),
-    ['a', 'b'],
+    outcomes.map(({ accepted, rejections }) => [accepted, rejections.map(({ origin }) => origin)]),
+    [
+      [1, ['a1']],
+      [0, ['b0']],
+      [1, []],
+    ],
+  );
+});
+
+test('a delivery of several posts stays within 10,000 records', async () => {
+  const source = createHttpSource({ maxWaiting: 4 });
+  const deliveries = source.deliveries(new AbortController().signal)[Symbol.asyncIterator]();
+  const many = (n: number) => Array.from({ length: n }, (_, i) => record(String(i)));
+  const posts = [many(6000), many(5000), many(4000)].map((records) => source.post(records, decode));
+  const first = await nextOf(deliveries);
+  assert.equal(first.records.length, 6000);
+  await first.acknowledge({ accepted: 6000, rejections: [] });
+  const second = await nextOf(deliveries);
+  assert.equal(second.records.length, 9000);
+  await second.acknowledge({ accepted: 9000, rejections: [] });
+  assert.deepEqual(
+    (await Promise.all(posts)).map(({ accepted }) => accepted),
+    [6000, 5000, 4000],
   );
 });
 
@@ -48,11 +82,11 @@ test('what is not yet acknowledged counts as waiting, and one over the limit is 
   const second = source.post([record('2')], decode);
   const inHand = await nextOf(deliveries);
   await assert.rejects(source.post([record('3')], decode), isOverloaded);
-  await inHand.acknowledge({ accepted: 1, rejections: [] });
-  await first;
+  await inHand.acknowledge({ accepted: 2, rejections: [] });
+  await Promise.all([first, second]);
   const fourth = source.post([record('4')], decode);
-  for (let i = 0; i < 2; i++) await (await nextOf(deliveries)).acknowledge({ accepted: 1, rejections: [] });
-  assert.deepEqual(await Promise.all([second, fourth]), Array(2).fill({ accepted: 1, rejections: [] }));
+  await (await nextOf(deliveries)).acknowledge({ accepted: 1, rejections: [] });
+  assert.deepEqual(await fourth, { accepted: 1, rejections: [] });
 });
 
 test('an abort ends the iteration, refuses what waits, and lets what is in hand be acknowledged', async () => {

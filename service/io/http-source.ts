@@ -11,6 +11,9 @@ export interface HttpSource extends Source {
   post(records: readonly Incoming[], decode: Decode): Promise<DeliveryOutcome>;
 }
 
+/** One post may bring more; several together do not. */
+const MAX_DELIVERY_RECORDS = 10_000;
+
 interface Post {
   readonly records: readonly Incoming[];
   readonly decode: Decode;
@@ -37,13 +40,19 @@ export function createHttpSource({ maxWaiting }: { readonly maxWaiting: number }
     });
   }
 
-  function deliveryOf(entry: Post): Delivery {
+  /** Posts that came while the pipeline was busy go in together, so that many small ones share one commit. */
+  function deliveryOf(entries: readonly Post[]): Delivery {
+    const records = entries.flatMap((entry) => entry.records);
+    const postOf = new Map(entries.flatMap((entry) => entry.records.map(({ bytes }) => [bytes, entry] as const)));
     return {
-      records: entry.records,
-      decode: entry.decode,
-      async acknowledge(outcome) {
-        waiting.delete(entry);
-        entry.resolve(outcome);
+      records,
+      decode: (record, receivedAtMs) => postOf.get(record.bytes)!.decode(record, receivedAtMs),
+      async acknowledge({ rejections }) {
+        for (const entry of entries) {
+          const own = rejections.filter(({ bytes }) => postOf.get(bytes) === entry);
+          waiting.delete(entry);
+          entry.resolve({ accepted: entry.records.length - own.length, rejections: own });
+        }
       },
     };
   }
@@ -65,8 +74,7 @@ export function createHttpSource({ maxWaiting }: { readonly maxWaiting: number }
     if (signal.aborted) stop();
     try {
       while (!ended) {
-        const next = queue.shift();
-        if (next) yield deliveryOf(next);
+        if (queue.length > 0) yield deliveryOf(takeSome(queue));
         else
           await new Promise<void>((resolve) => {
             wake = resolve;
@@ -80,4 +88,13 @@ export function createHttpSource({ maxWaiting }: { readonly maxWaiting: number }
   }
 
   return { name: 'http', post, deliveries };
+}
+
+/** Posts from the front of the queue, until they hold enough records for one delivery. */
+function takeSome(queue: Post[]): Post[] {
+  let records = 0;
+  let count = 0;
+  while (count < queue.length && (count === 0 || records + queue[count]!.records.length <= MAX_DELIVERY_RECORDS))
+    records += queue[count++]!.records.length;
+  return queue.splice(0, count);
 }

@@ -3,7 +3,7 @@ import { get, type IncomingMessage } from 'node:http';
 import { type AddressInfo, createConnection } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createTestApp, verdictOf } from './http.test.fixture.ts';
+import { createTestApp, verdictOf } from './http.test.data.ts';
 import type { StreamLimits } from './http-stream.ts';
 
 const QUICK = { gatherMs: 5, countsMs: 20, heartbeatMs: 30 };

@@ -8,7 +8,7 @@ import type { InjectOptions } from 'fastify';
 import type { Verdict } from '../core/contracts.ts';
 import { AssayError, type ErrorCode } from '../core/errors.ts';
 import type { ClientAttributes } from '../core/identify.ts';
-import { createTestApp, NOW_MS, type TestApp, verdictOf } from './http.test.fixture.ts';
+import { createTestApp, NOW_MS, type TestApp, verdictOf } from './http.test.data.ts';
 import type { HttpDeps } from './http.ts';
 import { packageRoot } from './package-root.ts';
 
@@ -35,6 +35,7 @@ test('posted calls reach the pipeline as they were sent, and what it says is ans
     rejected: 'ASSAY_CALL_BAD_JSON' as const,
     detail: `no ${i}`,
     origin: `body[${i}]`,
+    bytes: new Uint8Array(),
   }));
   const { app } = createTestApp(t, {
     splitBody: (bytes, contentType) => {

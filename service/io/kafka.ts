@@ -58,7 +58,8 @@ const LOAD_LIMIT_MS = 10_000;
 
 /**
  * Reads the verdict topic from its beginning to where it ends at the start of the call, so that look-ups survive a
- * restart. It does not follow what comes later: this process makes those verdicts itself.
+ * restart. It does not follow what comes later, so with several processes of one group each
+ * knows of the others' clients only what stood when it started.
  *
  * @throws AssayError ASSAY_KAFKA_UNAVAILABLE
  */

@@ -22,15 +22,16 @@ export interface Delivery {
   acknowledge(outcome: DeliveryOutcome): Promise<void>;
 }
 
-export interface DeliveryOutcome {
-  readonly accepted: number;
-  readonly rejections: readonly (Rejection & { readonly origin: string })[];
-}
-
 /** A rejection with where it came from and its original bytes, as the dead-letter place keeps it. */
 export interface DeadLetter extends Rejection {
   readonly origin: string;
   readonly bytes: Uint8Array;
+}
+
+export interface DeliveryOutcome {
+  readonly accepted: number;
+  /** `bytes` are those of the record itself, not a copy. */
+  readonly rejections: readonly DeadLetter[];
 }
 
 /** Everything Assay reads from. Ends when there is no more, or when `signal` aborts. */

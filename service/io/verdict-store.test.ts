@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { NOON } from '../core/calls.test.data.ts';
 import type { Reason, Verdict, VerdictName } from '../core/contracts.ts';
-import { NOON } from '../core/example-calls.ts';
 import { type StoredVerdict, VerdictStore } from './verdict-store.ts';
 
 function verdictOf(clientId: string, fields: Partial<Verdict> = {}): Verdict {
