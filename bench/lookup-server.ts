@@ -4,6 +4,7 @@ import { fastify } from 'fastify';
 import type { Verdict } from '../service/core/contracts.ts';
 import { createObserver } from '../service/core/observe.ts';
 import { createHttp } from '../service/io/http.ts';
+import { attributesOf } from '../service/io/http-authz.ts';
 import { createMetrics } from '../service/io/metrics.ts';
 import { packageRoot } from '../service/io/package-root.ts';
 import { splitBody } from '../service/io/post-body.ts';
@@ -44,7 +45,7 @@ function createBare() {
   server.get('/verdict', (_request, reply) =>
     reply.headers({ ...headers, 'content-type': 'application/json; charset=utf-8' }).send(body),
   );
-  server.get('/authz', (_request, reply) => reply.header('x-assay-reasons', 'no-verdict').send());
+  server.get('/authz', (_request, reply) => reply.headers(headers).send());
   return server;
 }
 
@@ -54,6 +55,10 @@ function createAssay() {
   for (let i = 0; i < 50_000; i++) store.put({ ...verdict, clientId: `bench${i}` });
   store.put(verdict);
   const observer = createObserver();
+  store.put({
+    ...verdict,
+    clientId: observer.identifier.find(attributesOf({ 'x-real-ip': '192.0.2.1', 'user-agent': 'curl/8' }, '')),
+  });
   return createHttp({
     store,
     identifier: observer.identifier,

@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Config } from './config.ts';
 import { AssayError } from './core/errors.ts';
 import type { LinkChange } from './core/identify.ts';
+import type { Source } from './core/source.ts';
 import { DiskStore } from './io/disk-store.ts';
 import { createReplaySource, fileIdentity } from './io/files.ts';
 import { createHttp } from './io/http.ts';
@@ -14,7 +15,6 @@ import { connectKafka, type KafkaConnection, type KafkaOptions } from './io/kafk
 import { countRejection, createMetrics, type Metrics } from './io/metrics.ts';
 import { packageRoot } from './io/package-root.ts';
 import { splitBody } from './io/post-body.ts';
-import type { Source } from './io/source.ts';
 import { runPipeline, type Stages } from './pipeline.ts';
 import { createStages, type ScoringStages } from './stages.ts';
 

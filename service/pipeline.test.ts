@@ -6,8 +6,8 @@ import { readConfig } from './config.ts';
 import { callOf, callsOf, NOON } from './core/calls.test.data.ts';
 import type { ApiCall, Verdict } from './core/contracts.ts';
 import { SESSION } from './core/session.ts';
+import type { DeadLetter, DeliveryOutcome, Incoming, Source } from './core/source.ts';
 import { decodeNdjson } from './gateways/ndjson.ts';
-import type { DeadLetter, DeliveryOutcome, Incoming, Source } from './io/source.ts';
 import { runPipeline, type Stages } from './pipeline.ts';
 import { createStages } from './stages.ts';
 

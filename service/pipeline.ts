@@ -7,9 +7,9 @@
 import { isRejection, type Rejection } from './core/api-call.ts';
 import type { ApiCall, Verdict } from './core/contracts.ts';
 import type { Observer, Snapshot } from './core/observe.ts';
+import type { DeadLetter, Delivery, Source } from './core/source.ts';
 import { type DecideContext, decide } from './core/verdict.ts';
 import type { Classifier } from './io/classifier.ts';
-import type { DeadLetter, Delivery, Source } from './io/source.ts';
 import type { VerdictStore } from './io/verdict-store.ts';
 
 export interface Stages {

@@ -4,8 +4,8 @@ import CliTable from 'cli-table3';
 import type { Config } from './config.ts';
 import type { ApiCall, Verdict } from './core/contracts.ts';
 import type { AssayError } from './core/errors.ts';
+import type { DeadLetter } from './core/source.ts';
 import { createFileSource } from './io/files.ts';
-import type { DeadLetter } from './io/source.ts';
 import { runPipeline, type Stages } from './pipeline.ts';
 import { createStages } from './stages.ts';
 

@@ -4,10 +4,10 @@
  */
 import { inflateRawSync } from 'node:zlib';
 import { reject } from '../core/api-call.ts';
+import { compileType } from '../core/avro-type.ts';
 import { ApiCallSchema } from '../core/contracts.ts';
 import { AssayError } from '../core/errors.ts';
-import { compileType } from '../io/avro-type.ts';
-import type { Decode } from '../io/source.ts';
+import type { Decode } from '../core/source.ts';
 import { copyHead, type Emit, type Frame, type Framed, viewBuffer } from './frame.ts';
 import { checkObject } from './ndjson.ts';
 

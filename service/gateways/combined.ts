@@ -6,7 +6,7 @@
 import { isUtf8 } from 'node:buffer';
 import { isIP } from 'node:net';
 import { checkCall, reject } from '../core/api-call.ts';
-import type { Decode } from '../io/source.ts';
+import type { Decode } from '../core/source.ts';
 import { viewBuffer } from './frame.ts';
 
 /** The method of a request line that is none: empty, binary, TLS sent to a plain port. */

@@ -1,6 +1,6 @@
 /** The table of log formats. A new one is an entry here and a file beside this one. */
 import { AssayError } from '../core/errors.ts';
-import type { Decode } from '../io/source.ts';
+import type { Decode } from '../core/source.ts';
 import { decodeAvro, frameAvro, sniffAvro } from './avro-container.ts';
 import { decodeCombined, sniffCombined } from './combined.ts';
 import { type Frame, frameLines } from './frame.ts';

@@ -3,7 +3,7 @@
  * on as a record with a fault, so that it is counted and kept and the records around it go their way.
  */
 import { type Rejection, reject } from '../core/api-call.ts';
-import type { Decode, Incoming } from '../io/source.ts';
+import type { Decode, Incoming } from '../core/source.ts';
 
 export interface Framed extends Incoming {
   /** Why this record cannot be decoded, null where it can be tried. */

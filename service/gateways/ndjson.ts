@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import { checkCall, type Rejection, reject } from '../core/api-call.ts';
 import type { ApiCall } from '../core/contracts.ts';
-import type { Decode } from '../io/source.ts';
+import type { Decode } from '../core/source.ts';
 import { viewBuffer } from './frame.ts';
 
 /** Decodes one JSON object; `time` may be ms since 1970 or an ISO 8601 string with an offset. */

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import avro from 'avsc';
 import fc from 'fast-check';
 import { isRejection, type Rejection } from '../core/api-call.ts';
+import { compileType } from '../core/avro-type.ts';
 import { type ApiCall, ApiCallSchema, type Label, type Verdict, VerdictSchema } from '../core/contracts.ts';
 import {
   BARE_IDS,
@@ -17,7 +18,6 @@ import {
   registerContracts,
   type WireFormat,
 } from './avro.ts';
-import { compileType } from './avro-type.ts';
 import { BUNDLED_SCHEMAS, type SchemaStore } from './schema-registry.ts';
 
 const NOW = Date.UTC(2026, 0, 2);

@@ -5,12 +5,12 @@
 import type { Type } from 'avsc';
 import { checkCall, isRejection, type Rejection, reject } from '../core/api-call.ts';
 import type { AvroRecord } from '../core/avro-schema.ts';
+import { compileType } from '../core/avro-type.ts';
 import { type ApiCall, ApiCallSchema, type Label, LabelSchema, type Verdict, VerdictSchema } from '../core/contracts.ts';
 import type { ErrorCode } from '../core/errors.ts';
+import type { Decode, Incoming } from '../core/source.ts';
 import { viewBuffer } from '../gateways/frame.ts';
-import { compileType } from './avro-type.ts';
 import { BUNDLED_SCHEMAS, openSchemaStore, type SchemaStore } from './schema-registry.ts';
-import type { Decode, Incoming } from './source.ts';
 
 export const WIRE_FORMATS = ['auto', 'confluent', 'bare'] as const;
 export type WireFormat = (typeof WIRE_FORMATS)[number];

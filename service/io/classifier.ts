@@ -180,7 +180,7 @@ function predict(tf: typeof TensorFlow, model: TensorFlow.LayersModel, batch: Te
   const outputs = { logits: NONE, familyLogits: NONE, distances: NONE };
   // Nothing is returned from tidy: it would look for tensors in every element of what it is given.
   tf.tidy(() => {
-    const [bad, family] = model.predict(batch) as [TensorFlow.Tensor, TensorFlow.Tensor];
+    const [bad, family] = model.apply(batch) as [TensorFlow.Tensor, TensorFlow.Tensor];
     outputs.logits = bad.dataSync();
     outputs.familyLogits = family.dataSync();
     outputs.distances = tf.matMul(batch, whitening).square().mean(1).sqrt().dataSync();

@@ -14,8 +14,8 @@ import { isRejection } from '../core/api-call.ts';
 import { callOf, callsOf, NOON } from '../core/calls.test.data.ts';
 import type { ApiCall, Label, Verdict } from '../core/contracts.ts';
 import { createObserver, type Observer, type Snapshot } from '../core/observe.ts';
+import type { DeadLetter } from '../core/source.ts';
 import { DiskStore, type DiskStoreOptions } from './disk-store.ts';
-import type { DeadLetter } from './source.ts';
 import { VerdictStore } from './verdict-store.ts';
 
 function folderFor(t: TestContext): string {

@@ -10,8 +10,8 @@ import { AssayError } from '../core/errors.ts';
 import { featureSet } from '../core/features.ts';
 import type { LinkChange } from '../core/identify.ts';
 import type { Observer } from '../core/observe.ts';
+import type { DeadLetter } from '../core/source.ts';
 import { hashString } from '../core/stats.ts';
-import type { DeadLetter } from './source.ts';
 import type { VerdictStore } from './verdict-store.ts';
 
 /** Dead letters and labels kept; the oldest go first. */

@@ -8,9 +8,9 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import avro, { type Schema } from 'avsc';
 import { isRejection, type Rejection } from '../core/api-call.ts';
 import { type ApiCall, ApiCallSchema } from '../core/contracts.ts';
+import type { Source } from '../core/source.ts';
 import { createFileSource, createReplaySource, type FileSource, type FileSourceOptions } from './files.ts';
 import { packageRoot } from './package-root.ts';
-import type { Source } from './source.ts';
 
 const REAL_LOG = join(packageRoot, 'datasets', 'apache-access', 'access.log.gz');
 const NOW = Date.UTC(2026, 0, 1);

@@ -5,11 +5,11 @@ import { addAbortSignal, type Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { reject } from '../core/api-call.ts';
 import { AssayError, ERRORS } from '../core/errors.ts';
+import type { Delivery, Source } from '../core/source.ts';
 import { FORMATS, findFormat, type LogFormat, SNIFF_BYTES, sniffFormat } from '../gateways/formats.ts';
 import { type Framed, withFaults } from '../gateways/frame.ts';
 import { gunzip, isGzip } from './gunzip.ts';
 import { type Peeked, peek } from './peek.ts';
-import type { Delivery, Source } from './source.ts';
 
 export interface FileSourceOptions {
   /** Name of a log format; found out for each file by default. */

@@ -7,8 +7,8 @@ import { Compile } from 'typebox/schema';
 import { jsonSchemaOf } from '../core/avro-schema.ts';
 import { type Label, LabelSchema } from '../core/contracts.ts';
 import { AssayError } from '../core/errors.ts';
+import type { Decode, Incoming } from '../core/source.ts';
 import type { HttpSource } from './http-source.ts';
-import type { Decode, Incoming } from './source.ts';
 
 export interface IntakeDeps {
   readonly post: HttpSource['post'];

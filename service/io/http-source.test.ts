@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AssayError } from '../core/errors.ts';
+import type { Decode, Delivery, Incoming } from '../core/source.ts';
 import { createHttpSource } from './http-source.ts';
-import type { Decode, Delivery, Incoming } from './source.ts';
 
 const decode: Decode = () => ({ rejected: 'ASSAY_INTERNAL', detail: '' });
 const record = (origin: string): Incoming => ({ bytes: new Uint8Array([1]), origin });

@@ -1,6 +1,6 @@
 /** Calls that are posted, as a Source: a post waits until the pipeline has acknowledged what it brought. */
 import { AssayError } from '../core/errors.ts';
-import type { Decode, Delivery, DeliveryOutcome, Incoming, Source } from './source.ts';
+import type { Decode, Delivery, DeliveryOutcome, Incoming, Source } from '../core/source.ts';
 
 export interface HttpSource extends Source {
   /**

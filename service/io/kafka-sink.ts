@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Admin, ITopicConfig, Message } from 'kafkajs';
 import type { Verdict } from '../core/contracts.ts';
+import type { DeadLetter } from '../core/source.ts';
 import { encodeVerdict } from './avro.ts';
 import {
   createClient,
@@ -11,7 +12,6 @@ import {
   throughOutage,
   withKafka,
 } from './kafka-client.ts';
-import type { DeadLetter } from './source.ts';
 
 export interface KafkaSink {
   /** Creates the topics that are missing; those that are there stay as they are. */

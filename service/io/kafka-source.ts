@@ -6,10 +6,10 @@
 import type { Admin, Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs';
 import { isRejection, type Rejection } from '../core/api-call.ts';
 import type { ApiCall } from '../core/contracts.ts';
+import type { Decode, Delivery, Incoming, Source } from '../core/source.ts';
 import { type AvroReader, createAvroReader } from './avro.ts';
 import { createClient, type KafkaOptions, kafkaError, prepareWithPatience, REGISTRY_PATIENCE_MS } from './kafka-client.ts';
 import { type MergeItem, PartitionMerge } from './partition-merge.ts';
-import type { Decode, Delivery, Incoming, Source } from './source.ts';
 
 /** A record with what it decodes to, so that it is decoded once. */
 interface KafkaRecord extends Incoming, MergeItem {

@@ -7,11 +7,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Message } from 'kafkajs';
 import { isRejection } from '../core/api-call.ts';
 import { type ApiCall, ApiCallSchema, type Label, type Verdict } from '../core/contracts.ts';
+import type { DeadLetter, Source } from '../core/source.ts';
 import { encodeCall, encodeLabel, encodeVerdict } from './avro.ts';
 import { connectKafka, type KafkaConnection, type KafkaOptions, loadVerdicts } from './kafka.ts';
 import { createClient, createPartitioner } from './kafka-client.ts';
 import { createKafkaSource } from './kafka-source.ts';
-import type { DeadLetter, Source } from './source.ts';
 
 const HISTORIC = Date.UTC(2026, 0, 1);
 const NULLS = Object.fromEntries(ApiCallSchema.fields.map(({ name }) => [name, null]));

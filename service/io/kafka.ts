@@ -3,11 +3,11 @@ import { randomUUID } from 'node:crypto';
 import type { Consumer, EachBatchPayload } from 'kafkajs';
 import { isRejection, type Rejection } from '../core/api-call.ts';
 import type { Label, Verdict } from '../core/contracts.ts';
+import type { DeadLetter, Source } from '../core/source.ts';
 import { type ContractIds, createLabelReader, createVerdictReader, type RecordReader, registerContracts } from './avro.ts';
 import { createClient, type KafkaOptions, prepareWithPatience, REGISTRY_PATIENCE_MS, withKafka } from './kafka-client.ts';
 import { createKafkaSink, type KafkaSink } from './kafka-sink.ts';
 import { createKafkaSource } from './kafka-source.ts';
-import type { DeadLetter, Source } from './source.ts';
 
 export type { KafkaOptions, KafkaTopics } from './kafka-client.ts';
 

@@ -2,10 +2,10 @@
 import { isUtf8 } from 'node:buffer';
 import { reject } from '../core/api-call.ts';
 import { AssayError } from '../core/errors.ts';
+import type { Decode, Incoming } from '../core/source.ts';
 import { decodeAvro, frameAvro } from '../gateways/avro-container.ts';
 import { type Emit, type Frame, type Framed, frameLines, viewBuffer, withFaults } from '../gateways/frame.ts';
 import { checkObject, decodeNdjson } from '../gateways/ndjson.ts';
-import type { Decode, Incoming } from './source.ts';
 
 export const MAX_BODY_RECORDS = 10_000;
 export const CLOUD_EVENT_TYPE = 'dev.assay.api-call';

@@ -1,5 +1,5 @@
-import type { Rejection } from '../core/api-call.ts';
-import type { ApiCall } from '../core/contracts.ts';
+import type { Rejection } from './api-call.ts';
+import type { ApiCall } from './contracts.ts';
 
 /** One record as it came, before decoding. */
 export interface Incoming {
