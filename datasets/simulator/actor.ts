@@ -77,6 +77,18 @@ export interface Kind {
   readonly run: (ctx: Context) => Course;
 }
 
+/** An entry of a table of kinds, in the order of its fields. */
+export function kindOf(
+  onApi: number,
+  onSite: number,
+  software: readonly StackName[],
+  disguises: NonNullable<Kind['disguises']>,
+  paceMs: readonly [number, number],
+  run: Kind['run'],
+): Kind {
+  return { onApi, onSite, software, disguises, paceMs, run };
+}
+
 /** A pace of one's own: steady, jittered, at random, in bursts, or by hand. */
 export function createPace(random: Random, [low, high]: readonly [number, number]): () => number {
   const mean = random.log(low, high);

@@ -11,6 +11,7 @@ import {
   enter,
   itemStep,
   type Kind,
+  kindOf,
   listStep,
   openPage,
   pickResource,
@@ -30,18 +31,9 @@ const ANY: readonly StackName[] = [...LIBRARIES, ...LIBRARIES, ...BROWSERS, ...M
 /** From a tool's full speed to slower than a hand. */
 const ANY_PACE = [2, 30_000] as const;
 
-const entry = (
-  onApi: number,
-  onSite: number,
-  software: readonly StackName[],
-  disguises: Kind['disguises'],
-  paceMs: readonly [number, number],
-  run: Kind['run'],
-): Kind => ({ onApi, onSite, software, disguises: disguises!, paceMs, run });
-
 export const BAD_KINDS: Readonly<Record<string, Kind>> = {
-  'credential-stuffing': entry(3.5, 3, [...ANY, 'hydra', 'hydra', 'load-tool'], MASKS, ANY_PACE, credentialStuffing),
-  'password-cracking': entry(
+  'credential-stuffing': kindOf(3.5, 3, [...ANY, 'hydra', 'hydra', 'load-tool'], MASKS, ANY_PACE, credentialStuffing),
+  'password-cracking': kindOf(
     2,
     3,
     [...LIBRARIES, 'hydra', 'hydra', 'hydra', 'fuzz-tool', 'headless'],
@@ -49,11 +41,11 @@ export const BAD_KINDS: Readonly<Record<string, Kind>> = {
     [2, 8000],
     passwordCracking,
   ),
-  'password-spraying': entry(1.5, 1, [...ANY, 'hydra'], MASKS, [500, 200_000], passwordSpraying),
-  'token-guessing': entry(2, 0, [...LIBRARIES, 'fuzz-tool', 'fuzz-tool'], MASKS, [2, 8000], tokenGuessing),
-  'id-enumeration': entry(5, 0.5, [...ANY, 'fuzz-tool', 'scrapy'], MASKS, [2, 15_000], idEnumeration),
-  scraping: entry(5, 6, [...ANY, 'scrapy', 'scrapy', 'copy-tool', 'headless'], MASKS, ANY_PACE, scraping),
-  'vulnerability-scan': entry(
+  'password-spraying': kindOf(1.5, 1, [...ANY, 'hydra'], MASKS, [500, 200_000], passwordSpraying),
+  'token-guessing': kindOf(2, 0, [...LIBRARIES, 'fuzz-tool', 'fuzz-tool'], MASKS, [2, 8000], tokenGuessing),
+  'id-enumeration': kindOf(5, 0.5, [...ANY, 'fuzz-tool', 'scrapy'], MASKS, [2, 15_000], idEnumeration),
+  scraping: kindOf(5, 6, [...ANY, 'scrapy', 'scrapy', 'copy-tool', 'headless'], MASKS, ANY_PACE, scraping),
+  'vulnerability-scan': kindOf(
     4,
     12,
     [...LIBRARIES, 'fuzz-tool', 'fuzz-tool', 'fuzz-tool', 'fuzz-tool', 'scan-tool', 'scan-tool', 'scan-tool'],
@@ -61,7 +53,7 @@ export const BAD_KINDS: Readonly<Record<string, Kind>> = {
     [2, 8000],
     vulnerabilityScan,
   ),
-  'injection-scan': entry(
+  'injection-scan': kindOf(
     3.5,
     4,
     [...LIBRARIES, 'sqlmap', 'sqlmap', 'sqlmap', 'sqlmap', 'scan-tool', 'scan-tool', 'fuzz-tool'],
@@ -69,7 +61,7 @@ export const BAD_KINDS: Readonly<Record<string, Kind>> = {
     [3, 8000],
     injectionScan,
   ),
-  'parameter-fuzzing': entry(
+  'parameter-fuzzing': kindOf(
     3,
     1.5,
     [...LIBRARIES, 'fuzz-tool', 'fuzz-tool', 'fuzz-tool', 'scan-tool'],
@@ -77,20 +69,20 @@ export const BAD_KINDS: Readonly<Record<string, Kind>> = {
     [2, 4000],
     parameterFuzzing,
   ),
-  'path-traversal': entry(1, 2.5, [...LIBRARIES, 'fuzz-tool', 'scan-tool'], MASKS, [3, 6000], pathTraversal),
-  'low-and-slow': entry(3, 1.5, ANY, MASKS, [4000, 400_000], lowAndSlow),
-  'card-testing': entry(2, 0, ANY, MASKS, [100, 40_000], cardTesting),
-  'coupon-guessing': entry(2, 0, ANY, MASKS, [5, 15_000], couponGuessing),
-  'account-creation': entry(2, 0, ANY, MASKS, [100, 60_000], accountCreation),
-  'sms-pumping': entry(1.5, 0, ANY, MASKS, [100, 40_000], smsPumping),
-  'otp-guessing': entry(1.2, 0, ANY, MASKS, [3, 8000], otpGuessing),
-  'user-enumeration': entry(1.5, 1, ANY, MASKS, [5, 15_000], userEnumeration),
-  flood: entry(2, 2, ['wrk', 'wrk', 'load-tool', ...LIBRARIES, 'headless'], FEW_MASKS, [0.5, 60], flood),
-  'inventory-holding': entry(1.5, 0, ANY, MASKS, [200, 60_000], inventoryHolding),
-  'hijacked-session': entry(2, 0, [...MOBILE, ...BROWSERS, ...LIBRARIES], { none: 1 }, [30, 9000], hijackedSession),
-  'graphql-abuse': entry(1, 0, [...ANY, 'scan-tool'], MASKS, [5, 6000], graphqlAbuse),
-  'spam-posting': entry(0.7, 3, ANY, MASKS, [500, 90_000], spamPosting),
-  reconnaissance: entry(2.5, 6, [...ANY, 'scan-tool'], MASKS, [100, 30_000], reconnaissance),
+  'path-traversal': kindOf(1, 2.5, [...LIBRARIES, 'fuzz-tool', 'scan-tool'], MASKS, [3, 6000], pathTraversal),
+  'low-and-slow': kindOf(3, 1.5, ANY, MASKS, [4000, 400_000], lowAndSlow),
+  'card-testing': kindOf(2, 0, ANY, MASKS, [100, 40_000], cardTesting),
+  'coupon-guessing': kindOf(2, 0, ANY, MASKS, [5, 15_000], couponGuessing),
+  'account-creation': kindOf(2, 0, ANY, MASKS, [100, 60_000], accountCreation),
+  'sms-pumping': kindOf(1.5, 0, ANY, MASKS, [100, 40_000], smsPumping),
+  'otp-guessing': kindOf(1.2, 0, ANY, MASKS, [3, 8000], otpGuessing),
+  'user-enumeration': kindOf(1.5, 1, ANY, MASKS, [5, 15_000], userEnumeration),
+  flood: kindOf(2, 2, ['wrk', 'wrk', 'load-tool', ...LIBRARIES, 'headless'], FEW_MASKS, [0.5, 60], flood),
+  'inventory-holding': kindOf(1.5, 0, ANY, MASKS, [200, 60_000], inventoryHolding),
+  'hijacked-session': kindOf(2, 0, [...MOBILE, ...BROWSERS, ...LIBRARIES], { none: 1 }, [30, 9000], hijackedSession),
+  'graphql-abuse': kindOf(1, 0, [...ANY, 'scan-tool'], MASKS, [5, 6000], graphqlAbuse),
+  'spam-posting': kindOf(0.7, 3, ANY, MASKS, [500, 90_000], spamPosting),
+  reconnaissance: kindOf(2.5, 6, [...ANY, 'scan-tool'], MASKS, [100, 30_000], reconnaissance),
 };
 
 /** Calls that an attack makes: mostly dozens to hundreds, now and then a few, rarely thousands. */
