@@ -33,12 +33,31 @@ test('heads go in event-time order, within a partition in offset order', () => {
   assert.ok(merge.isEmpty);
 });
 
-test('ties go by offset, then partition', () => {
+test('ties go by offset, then to the partition that has waited longest, then to the first', () => {
   const merge = idleMerge(0, 1, 2);
   merge.add(2, [item(LIVE, 5)], 6, 6, NOW);
   merge.add(1, [item(LIVE, 6), item(LIVE, 7)], 8, 8, NOW);
   merge.add(0, [item(LIVE, 6), item(LIVE, 7)], 8, 8, NOW);
   assert.equal(names(merge.take(NOW, 100)), '2@5 0@6 1@6 0@7 1@7');
+});
+
+test('a producer that went round the partitions in any order is followed, ties and all', () => {
+  for (const round of [
+    [0, 1, 2, 3],
+    [2, 3, 0, 1],
+    [3, 1, 0, 2],
+  ]) {
+    const merge = idleMerge(0, 1, 2, 3);
+    // The first round shows the order; from then on there are three calls to a millisecond.
+    const timeOf = (i: number) => HISTORIC + (i < 4 ? i : 4 + Math.floor(i / 3));
+    const sent = Array.from({ length: 40 }, (_, i) => ({ partition: round[i % 4]!, time: timeOf(i), offset: i >> 2 }));
+    for (const partition of round) {
+      const items = sent.filter((s) => s.partition === partition).map(({ time, offset }) => item(time, offset));
+      merge.add(partition, items, 10, 10, NOW);
+    }
+    const expected = sent.map(({ partition, offset }) => `${partition}@${offset}`).join(' ');
+    assert.equal(names(merge.take(NOW + MERGE.silenceMs, 100)), expected);
+  }
 });
 
 test('no more than the limit is taken at once, and nothing is lost between', () => {

@@ -8,7 +8,8 @@ export interface MergeItem {
   /** Event time, ms since 1970; null for what has none and goes right behind the item before it. */
   readonly time: number | null;
   /**
-   * Breaks ties in time, before the partition does: that is the order of a producer that goes round the partitions.
+   * Breaks ties in time; those in offset go to the partition that was taken from longest ago. Together that is the order
+   * of a producer that goes round the partitions, wherever it began and in whatever order.
    * The time of sending would not do; producers stamp whole batches, partition by partition.
    */
   readonly offset: number;
@@ -36,6 +37,8 @@ interface Lane<T> {
   position: number | null;
   /** Offset up to which items were taken, exclusive. */
   taken: number;
+  /** Counts on with each item taken from any partition; 0 before the first. */
+  turn: number;
   /** Offset up to which the partition is known to be filled, exclusive. */
   end: number;
   /** When it last showed life. */
@@ -44,6 +47,7 @@ interface Lane<T> {
 
 export class PartitionMerge<T extends MergeItem> {
   readonly #lanes = new Map<number, Lane<T>>();
+  #turn = 0;
 
   /**
    * Sets which partitions are read. All buffers are dropped, since Kafka sends again from the last commit; a partition
@@ -99,6 +103,7 @@ export class PartitionMerge<T extends MergeItem> {
       if (!lane || this.#mustWait(lanes, lane.times[lane.head]!, nowMs)) break;
       const item = lane.items[lane.head++]!;
       lane.taken = item.offset + 1;
+      lane.turn = ++this.#turn;
       taken.push({ partition: lane.partition, item });
     }
     return taken;
@@ -147,6 +152,7 @@ function newLane<T>(partition: number, nowMs: number): Lane<T> {
     lastTime: Number.NEGATIVE_INFINITY,
     position: null,
     taken: 0,
+    turn: 0,
     end: Number.POSITIVE_INFINITY,
     activeAt: nowMs,
   };
@@ -172,5 +178,5 @@ function isBefore<T extends MergeItem>(a: Lane<T>, b: Lane<T>): boolean {
   const byTime = a.times[a.head]! - b.times[b.head]!;
   if (byTime !== 0) return byTime < 0;
   const byOffset = a.items[a.head]!.offset - b.items[b.head]!.offset;
-  return byOffset !== 0 ? byOffset < 0 : a.partition < b.partition;
+  return (byOffset || a.turn - b.turn || a.partition - b.partition) < 0;
 }
