@@ -198,12 +198,18 @@ function measure(app: FastifyInstance, { registry }: Metrics): void {
     buckets: [0.0001, 0.0005, 0.001, 0.005, 0.02, 0.1, 0.5, 2, 10],
     registers: [registry],
   });
+  // Looking a series up by its labels takes longer than counting in it; there are as many as routes times statuses.
+  const series = new Map<string, Histogram.Internal<'route' | 'status'>>();
+  const seriesOf = (route: string, status: string) => {
+    const key = `${route} ${status}`;
+    const known = series.get(key) ?? seconds.labels(route, status);
+    series.set(key, known);
+    return known;
+  };
   app.addHook('onResponse', (request, reply, done) => {
     // A stream's duration says how long somebody watched, nothing else.
-    if (!isStream(reply.raw)) {
-      const route = request.routeOptions.url ?? 'none';
-      seconds.observe({ route, status: `${Math.floor(reply.statusCode / 100)}xx` }, reply.elapsedTime / 1000);
-    }
+    if (!isStream(reply.raw))
+      seriesOf(request.routeOptions.url ?? 'none', `${Math.floor(reply.statusCode / 100)}xx`).observe(reply.elapsedTime / 1000);
     done();
   });
 }
