@@ -1,23 +1,16 @@
 /** `assay evaluate`: the verdicts on recorded calls held against what people know of the clients. */
 import { readFileSync } from 'node:fs';
 import type { Config } from './config.ts';
-import type { ApiCall, Verdict } from './core/contracts.ts';
+import { isRejection } from './core/api-call.ts';
+import type { ApiCall, Label, Verdict } from './core/contracts.ts';
 import { AssayError } from './core/errors.ts';
 import { type ClientOutcome, type EvaluationReport, evaluateClients } from './core/evaluation.ts';
+import { checkLabel } from './core/label.ts';
 import { type ScoredFiles, type ScoreOptions, scoreFiles } from './score.ts';
-
-/** One line of a label file; names a client by exactly one of its attributes. */
-interface LabelLine {
-  readonly clientId?: string;
-  readonly subject?: string;
-  readonly clientIp?: string;
-  readonly label: 'good' | 'bad';
-  readonly kind?: string;
-}
 
 /** The strongest name wins: a label on a subject overrules one on the address that it shares with others. */
 const NAMES = ['clientId', 'subject', 'clientIp'] as const;
-type LabelIndex = Record<(typeof NAMES)[number], Map<string, LabelLine>>;
+type LabelIndex = Record<(typeof NAMES)[number], Map<string, Label>>;
 
 /** @throws AssayError ASSAY_LABEL_INVALID, naming the line */
 export function readLabels(path: string): LabelIndex {
@@ -39,22 +32,21 @@ function readText(path: string): string {
 }
 
 function addLabel(index: LabelIndex, text: string, where: string): void {
-  const line = parse(text, where);
-  const named = NAMES.filter((name) => typeof line[name] === 'string');
-  if ((line.label !== 'good' && line.label !== 'bad') || named.length !== 1)
-    throw new AssayError('ASSAY_LABEL_INVALID', `${where} needs a label, good or bad, and one of ${NAMES.join(', ')}`);
-  index[named[0]!].set(line[named[0]!]!, line);
+  const label = checkLabel(parse(text, where));
+  if (isRejection(label)) throw new AssayError(label.rejected, `${where} ${label.detail}`);
+  const name = NAMES.find((name) => label[name])!;
+  index[name].set(label[name]!, label);
 }
 
-function parse(text: string, where: string): LabelLine {
+function parse(text: string, where: string): unknown {
   try {
-    return Object(JSON.parse(text)) as LabelLine;
+    return JSON.parse(text);
   } catch (error) {
     throw new AssayError('ASSAY_LABEL_INVALID', `${where}: ${(error as Error).message}`, { cause: error });
   }
 }
 
-function findLabel(index: LabelIndex, call: ApiCall, clientId: string): LabelLine | undefined {
+function findLabel(index: LabelIndex, call: ApiCall, clientId: string): Label | undefined {
   return (
     index.clientId.get(clientId) ??
     (call.subject === null ? undefined : index.subject.get(call.subject)) ??
@@ -67,7 +59,7 @@ interface Progress {
   calls: number;
   callsAtDetection: number | null;
   /** Calls by the label that covers them; a client takes the label of most. */
-  readonly votes: Map<LabelLine, number>;
+  readonly votes: Map<Label, number>;
 }
 
 export interface Evaluation {

@@ -8,6 +8,7 @@ import type { AvroRecord } from '../core/avro-schema.ts';
 import { compileType } from '../core/avro-type.ts';
 import { type ApiCall, ApiCallSchema, type Label, LabelSchema, type Verdict, VerdictSchema } from '../core/contracts.ts';
 import type { ErrorCode } from '../core/errors.ts';
+import { checkLabel } from '../core/label.ts';
 import type { Decode, Incoming } from '../core/source.ts';
 import { viewBuffer } from '../gateways/frame.ts';
 import { BUNDLED_SCHEMAS, openSchemaStore, type SchemaStore } from './schema-registry.ts';
@@ -71,16 +72,6 @@ function plainVerdict(raw: unknown): Verdict | Rejection {
   if (!verdictType.isValid(raw)) return reject('ASSAY_CALL_BAD_AVRO', 'is not a Verdict');
   const verdict = raw as Verdict;
   return { ...verdict, reasons: verdict.reasons.map((reason) => ({ ...reason })) };
-}
-
-const NO_LABEL = Object.fromEntries(LabelSchema.fields.map(({ name }) => [name, null])) as unknown as Label;
-
-function checkLabel(raw: unknown): Label | Rejection {
-  const label: Label = { ...NO_LABEL, ...(raw as Label) };
-  if (!labelType.isValid(label)) return reject('ASSAY_LABEL_INVALID', 'a field has the wrong type');
-  if ((label.clientId ?? label.clientIp ?? label.subject) === null)
-    return reject('ASSAY_LABEL_INVALID', 'one of clientId, clientIp and subject must name the client');
-  return label;
 }
 
 const callType = compileType(ApiCallSchema);

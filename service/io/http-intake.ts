@@ -3,10 +3,10 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type TSchema, Type } from 'typebox';
-import { Compile } from 'typebox/schema';
-import { jsonSchemaOf } from '../core/avro-schema.ts';
-import { type Label, LabelSchema } from '../core/contracts.ts';
+import { isRejection } from '../core/api-call.ts';
+import type { Label } from '../core/contracts.ts';
 import { AssayError } from '../core/errors.ts';
+import { checkLabel } from '../core/label.ts';
 import type { Decode, Incoming } from '../core/source.ts';
 import type { HttpSource } from './http-source.ts';
 
@@ -147,7 +147,11 @@ export function readLabels(bytes: Uint8Array, contentType: string, receivedAtMs:
   const text = textOf(bytes);
   const entries = type === 'application/json' ? readJson(text) : readLines(text, type);
   if (entries.length > MAX_LABELS) throw new AssayError('ASSAY_LABEL_INVALID', `over ${MAX_LABELS} labels at once`);
-  return entries.map((entry, i) => checkLabel(entry, i, receivedAtMs));
+  return entries.map((entry, i) => {
+    const label = checkLabel(entry);
+    if (isRejection(label)) throw new AssayError(label.rejected, `label ${i} ${label.detail}`);
+    return { ...label, at: label.at ?? receivedAtMs };
+  });
 }
 
 function textOf(bytes: Uint8Array): string {
@@ -176,33 +180,4 @@ function parse(text: string, place: string): unknown {
   } catch {
     throw new AssayError('ASSAY_LABEL_INVALID', `${place} is not JSON`);
   }
-}
-
-const labelShape = Compile(jsonSchemaOf(LabelSchema) as object);
-const LABEL_FIELDS = LabelSchema.fields.map(({ name }) => name as keyof Label);
-const NAMES = ['clientId', 'clientIp', 'subject'] as const;
-const TIMES = ['sessionStart', 'at', 'until'] as const;
-const MAX_TEXT_CHARS = 1024;
-
-function checkLabel(entry: unknown, i: number, receivedAtMs: number): Label {
-  const invalid = (why: string) => new AssayError('ASSAY_LABEL_INVALID', `label ${i} ${why}`);
-  if (!labelShape.Check(entry)) throw invalid(faultOf(entry));
-  const given = entry as Label;
-  const label = Object.fromEntries(LABEL_FIELDS.map((name) => [name, given[name] ?? null])) as unknown as Label;
-  if (NAMES.filter((name) => label[name] !== null && label[name] !== '').length !== 1)
-    throw invalid('must name exactly one of clientId, clientIp and subject');
-  for (const name of TIMES)
-    if (label[name] !== null && !(label[name] >= 0 && label[name] <= 8.64e15)) throw invalid(`/${name} is out of range`);
-  for (const [name, value] of Object.entries(label))
-    if (typeof value === 'string' && value.length > MAX_TEXT_CHARS) throw invalid(`/${name} is too long`);
-  return { ...label, at: label.at ?? receivedAtMs };
-}
-
-function faultOf(entry: unknown): string {
-  const [, faults] = labelShape.Errors(entry);
-  const fault = faults.find(({ keyword }) => keyword !== 'anyOf') ?? faults[0];
-  const missing = (fault?.params as { requiredProperties?: string[] } | undefined)?.requiredProperties;
-  return missing
-    ? `must have /${missing.join(', /')}`
-    : `${fault?.instancePath || 'as a whole'} ${fault?.message ?? 'is not valid'}`;
 }
