@@ -5,7 +5,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Config } from './config.ts';
 import { AssayError } from './core/errors.ts';
-import type { LinkChange } from './core/identify.ts';
 import type { Source } from './core/source.ts';
 import { DiskStore } from './io/disk-store.ts';
 import { createReplaySource, fileIdentity } from './io/files.ts';
@@ -28,10 +27,8 @@ const BUNDLED_LOG = join(packageRoot, 'datasets', 'apache-access', 'access.log.g
 
 /** @throws AssayError where the model, the policy or Kafka can't be used */
 export async function createApp(config: Config): Promise<App> {
-  let keepLink: (change: LinkChange) => void = () => {};
-  const scoring = await createStages(config, (change) => keepLink(change));
   const disk = new DiskStore(config.ASSAY_DATA, { limit: config.ASSAY_MAX_CLIENTS });
-  keepLink = (change) => disk.keepLink(change);
+  const scoring = await createStages(config, (change) => disk.keepLink(change));
   const restored = disk.restore(scoring.observer, scoring.store);
   const metrics = createMetrics(scoring.observer, scoring.store);
   const posted = createHttpSource({ maxWaiting: config.ASSAY_HTTP_QUEUE });
@@ -68,11 +65,10 @@ export async function createApp(config: Config): Promise<App> {
         isReady = !signal.aborted;
         const inputs = [posted, ...(kafka ? [kafka.source] : []), ...recordedSources(config, disk, http)];
         const stages = completeStages(scoring, disk, kafka, metrics);
-        await runAll(
-          signal,
-          inputs.map((source) => (stop) => runPipeline(measured(source, metrics), stages, stop)),
-          kafka ? (stop) => kafka!.followLabels((label) => disk.keepLabel(label), stop) : null,
-        );
+        const tasks: Task[] = inputs.map((source) => (stop) => runPipeline(measured(source, metrics), stages, stop));
+        const { followLabels } = kafka ?? {};
+        if (followLabels) tasks.push((stop) => followLabels((label) => disk.keepLabel(label), stop));
+        await runAll(signal, tasks);
       } finally {
         isReady = false;
         await http.close();
@@ -120,10 +116,10 @@ async function unlessAborted(connecting: Promise<KafkaConnection>, signal: Abort
 type Task = (stop: AbortSignal) => Promise<void>;
 
 /** Runs all until each has ended; the first that fails stops the others, so that no half-working server lingers. */
-async function runAll(signal: AbortSignal, tasks: readonly Task[], follow: Task | null): Promise<void> {
+async function runAll(signal: AbortSignal, tasks: readonly Task[]): Promise<void> {
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
-  const guarded = [...tasks, ...(follow ? [follow] : [])].map((task) =>
+  const guarded = tasks.map((task) =>
     task(stop).catch((error: unknown) => {
       failed.abort();
       throw error;

@@ -13,7 +13,7 @@ const NAMES = ['clientId', 'subject', 'clientIp'] as const;
 type LabelIndex = Record<(typeof NAMES)[number], Map<string, Label>>;
 
 /** @throws AssayError ASSAY_LABEL_INVALID, naming the line */
-export function readLabels(path: string): LabelIndex {
+function readLabels(path: string): LabelIndex {
   const index: LabelIndex = { clientId: new Map(), subject: new Map(), clientIp: new Map() };
   readText(path)
     .split('\n')
@@ -62,7 +62,7 @@ interface Progress {
   readonly votes: Map<Label, number>;
 }
 
-export interface Evaluation {
+interface Evaluation {
   readonly report: EvaluationReport;
   readonly scored: ScoredFiles;
 }

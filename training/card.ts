@@ -1,6 +1,7 @@
 /** The model card, from the figures. No dates and no machine: the same training gives the same text. */
-import type { EvaluationReport, Interval } from '../service/core/evaluation.ts';
+import type { EvaluationReport } from '../service/core/evaluation.ts';
 import type { Manifest } from '../service/core/model.ts';
+import { figure, percent, range } from '../service/io/report.ts';
 import type { HeldOut } from './held-out.ts';
 import type { KindCount } from './tables.ts';
 
@@ -11,10 +12,6 @@ export interface CardInput {
   readonly heldOut: readonly HeldOut[];
   readonly kinds: readonly KindCount[];
 }
-
-const percent = (value: number | null): string => (value === null ? '–' : `${(100 * value).toFixed(1)}%`);
-const figure = (value: number | null): string => (value === null ? '–' : value.toFixed(4));
-const range = ([low, high]: Interval): string => `${percent(low)} to ${percent(high)}`;
 
 function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const line = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`;

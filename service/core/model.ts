@@ -3,7 +3,7 @@
  * Training writes these numbers and serving reads them, so that both do the same sums.
  */
 import { type Static, Type } from 'typebox';
-import { Value } from 'typebox/value';
+import { checkFile } from './check-file.ts';
 import { AssayError } from './errors.ts';
 
 const Numbers = Type.Array(Type.Number());
@@ -33,10 +33,7 @@ export type Manifest = Static<typeof Manifest>;
 
 /** @throws AssayError ASSAY_MODEL_MALFORMED, with every fault told at once */
 export function readManifest(file: unknown): Manifest {
-  if (!Value.Check(Manifest, file)) {
-    const faults = Value.Errors(Manifest, file).map((e) => `${e.instancePath || '/'} ${e.message}`);
-    throw new AssayError('ASSAY_MODEL_MALFORMED', faults.join('; '));
-  }
+  checkFile(Manifest, file, 'ASSAY_MODEL_MALFORMED');
   const width = file.features.length;
   const { scaling, novelty } = file;
   const widths = [scaling.mean, scaling.deviation, ...novelty.directions].map((numbers) => numbers.length);

@@ -1,12 +1,8 @@
 /** Policy is data: which score is bad, and what is done about it. */
 import { type Static, Type } from 'typebox';
-import { Settings } from 'typebox/system';
-import { Value } from 'typebox/value';
+import { checkFile } from './check-file.ts';
 import { AssayError } from './errors.ts';
 import { hashString } from './stats.ts';
-
-/** The library stops at 8. */
-Settings.Set({ maxErrors: 64 });
 
 const Actions = Type.Enum(['allow', 'throttle', 'challenge', 'deny']);
 const Threshold = Type.Union([Type.Null(), Type.Number({ minimum: 0, maximum: 1 })]);
@@ -45,10 +41,7 @@ export interface Policy extends PolicyFile {
 
 /** @throws AssayError ASSAY_POLICY_INVALID, with every fault told at once */
 export function readPolicy(file: unknown, thresholds: { badAt: number; goodBelow: number }): Policy {
-  if (!Value.Check(PolicyFile, file)) {
-    const faults = Value.Errors(PolicyFile, file).map((e) => `${e.instancePath || '/'} ${e.message}`);
-    throw new AssayError('ASSAY_POLICY_INVALID', faults.join('; '));
-  }
+  checkFile(PolicyFile, file, 'ASSAY_POLICY_INVALID');
   const hash = hashString(JSON.stringify(file)).toString(16).padStart(8, '0');
   const badAt = file.badAt ?? thresholds.badAt;
   const goodBelow = file.goodBelow ?? thresholds.goodBelow;

@@ -9,8 +9,6 @@ import { decodeNdjson, sniffNdjson } from './ndjson.ts';
 export interface LogFormat {
   /** As written after `--format`. */
   readonly name: string;
-  /** What it is, for people. */
-  readonly text: string;
   /** How a stream of it falls into records. */
   readonly frame: Frame;
   /** Decodes one record; faults of framing are handled before. */
@@ -20,9 +18,9 @@ export interface LogFormat {
 }
 
 export const FORMATS: readonly LogFormat[] = [
-  { name: 'ndjson', text: 'ApiCalls as JSON, one a line', frame: frameLines, decode: decodeNdjson, sniff: sniffNdjson },
-  { name: 'combined', text: 'Apache and nginx logs', frame: frameLines, decode: decodeCombined, sniff: sniffCombined },
-  { name: 'avro', text: 'Avro object container', frame: frameAvro, decode: decodeAvro, sniff: sniffAvro },
+  { name: 'ndjson', frame: frameLines, decode: decodeNdjson, sniff: sniffNdjson },
+  { name: 'combined', frame: frameLines, decode: decodeCombined, sniff: sniffCombined },
+  { name: 'avro', frame: frameAvro, decode: decodeAvro, sniff: sniffAvro },
 ];
 
 const KNOWN = FORMATS.map((format) => format.name).join(', ');

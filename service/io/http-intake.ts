@@ -9,6 +9,7 @@ import { AssayError } from '../core/errors.ts';
 import { checkLabel } from '../core/label.ts';
 import type { Decode, Incoming } from '../core/source.ts';
 import type { HttpSource } from './http-source.ts';
+import { LINE_TYPES, mediaTypeOf } from './post-body.ts';
 
 export interface IntakeDeps {
   readonly post: HttpSource['post'];
@@ -143,7 +144,7 @@ async function unpack(body: Buffer, maxBytes: number): Promise<Buffer> {
 
 /** @throws AssayError ASSAY_LABEL_INVALID naming the first label that is not valid, counted from 0 */
 export function readLabels(bytes: Uint8Array, contentType: string, receivedAtMs: number): Label[] {
-  const type = contentType.split(';', 1)[0]!.trim().toLowerCase();
+  const type = mediaTypeOf(contentType);
   const text = textOf(bytes);
   const entries = type === 'application/json' ? readJson(text) : readLines(text, type);
   if (entries.length > MAX_LABELS) throw new AssayError('ASSAY_LABEL_INVALID', `over ${MAX_LABELS} labels at once`);
@@ -167,10 +168,8 @@ function readJson(text: string): unknown[] {
   return Array.isArray(value) ? value : [value];
 }
 
-const LINES = new Set(['application/x-ndjson', 'application/ndjson', 'application/jsonl']);
-
 function readLines(text: string, type: string): unknown[] {
-  if (!LINES.has(type)) throw new AssayError('ASSAY_CONTENT_TYPE_UNKNOWN', type || 'none given');
+  if (!LINE_TYPES.includes(type)) throw new AssayError('ASSAY_CONTENT_TYPE_UNKNOWN', type || 'none given');
   return text.split('\n').flatMap((line, i) => (line.trim() === '' ? [] : [parse(line, `line ${i + 1}`)]));
 }
 

@@ -4,7 +4,7 @@ import type { Consumer, EachBatchPayload } from 'kafkajs';
 import { isRejection, type Rejection } from '../core/api-call.ts';
 import type { Label, Verdict } from '../core/contracts.ts';
 import type { DeadLetter, Source } from '../core/source.ts';
-import { type ContractIds, createLabelReader, createVerdictReader, type RecordReader, registerContracts } from './avro.ts';
+import { createLabelReader, createVerdictReader, type RecordReader, registerContracts } from './avro.ts';
 import { createClient, type KafkaOptions, prepareWithPatience, REGISTRY_PATIENCE_MS, withKafka } from './kafka-client.ts';
 import { createKafkaSink, type KafkaSink } from './kafka-sink.ts';
 import { createKafkaSource } from './kafka-source.ts';
@@ -12,8 +12,6 @@ import { createKafkaSource } from './kafka-source.ts';
 export type { KafkaOptions, KafkaTopics } from './kafka-client.ts';
 
 export interface KafkaConnection extends Pick<KafkaSink, 'publish' | 'bury' | 'close'> {
-  /** Schema ids that records are written with. */
-  readonly ids: ContractIds;
   readonly source: Source;
   loadVerdicts(onVerdict: OnVerdict, signal: AbortSignal): Promise<LoadedVerdicts>;
   followLabels(onLabel: (label: Label) => void | Promise<void>, signal: AbortSignal): Promise<void>;
@@ -33,7 +31,6 @@ export async function connectKafka(options: KafkaOptions): Promise<KafkaConnecti
     throw error;
   }
   return {
-    ids,
     source: createKafkaSource(options),
     publish: sink.publish,
     bury: sink.bury,

@@ -70,11 +70,10 @@ export class PartitionMerge<T extends MergeItem> {
     if (position !== null && position > (lane.position ?? -1)) lane.position = position;
   }
 
-  /** The partition lives, though it brings nothing yet; returns false where it is not assigned. */
-  touch(partition: number, nowMs: number): boolean {
+  /** The partition lives, though it brings nothing yet. */
+  touch(partition: number, nowMs: number): void {
     const lane = this.#lanes.get(partition);
     if (lane) lane.activeAt = nowMs;
-    return lane !== undefined;
   }
 
   /** Adds items in offset order; `position` is the offset behind them. What was taken before is left out. */

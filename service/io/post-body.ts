@@ -28,11 +28,17 @@ const CLOUD_EVENT: BodyType = { split: (bytes, emit) => emitEvents([parseJson(by
 const CLOUD_EVENTS: BodyType = { split: splitEvents, decode: decodeValue };
 const AVRO: BodyType = { split: framedBy(frameAvro), decode: decodeAvro };
 
+/** One JSON object a line, under each of its names. */
+export const LINE_TYPES: readonly string[] = ['application/x-ndjson', 'application/ndjson', 'application/jsonl'];
+
+/** A content-type header without its parameters. */
+export function mediaTypeOf(contentType: string): string {
+  return contentType.split(';', 1)[0]!.trim().toLowerCase();
+}
+
 /** No type that a foreign page may post without asking the browser first, such as text/plain. */
 const BODY_TYPES = new Map<string, BodyType>([
-  ['application/x-ndjson', LINES],
-  ['application/ndjson', LINES],
-  ['application/jsonl', LINES],
+  ...LINE_TYPES.map((name) => [name, LINES] as const),
   ['application/json', JSON_VALUES],
   ['application/cloudevents+json', CLOUD_EVENT],
   ['application/cloudevents-batch+json', CLOUD_EVENTS],
@@ -52,7 +58,7 @@ export const bodyTypes: readonly string[] = [...BODY_TYPES.keys()];
  * @throws AssayError ASSAY_CONTENT_TYPE_UNKNOWN, or ASSAY_REQUEST_INVALID where the body as a whole is not understood or holds over 10,000 records
  */
 export function splitBody(bytes: Uint8Array, contentType: string): SplitBody {
-  const name = contentType.split(';', 1)[0]!.trim().toLowerCase();
+  const name = mediaTypeOf(contentType);
   const type = BODY_TYPES.get(name);
   if (!type)
     throw new AssayError('ASSAY_CONTENT_TYPE_UNKNOWN', `content type ${name || 'missing'}; known are ${bodyTypes.join(', ')}`);

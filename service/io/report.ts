@@ -1,4 +1,4 @@
-/** An evaluation as text for a terminal. */
+/** An evaluation as text for a terminal, and how its numbers are written; the model card writes them so too. */
 import Table from 'cli-table3';
 import type { EvaluationReport, Interval } from '../core/evaluation.ts';
 
@@ -6,9 +6,9 @@ const NONE = '–';
 // No colours: the text is as readable in a file.
 const style = { head: [], border: [] };
 
-const figure = (value: number | null): string => (value === null ? NONE : value.toFixed(4));
-const percent = (value: number | null): string => (value === null ? NONE : `${(100 * value).toFixed(1)}%`);
-const range = ([low, high]: Interval): string => `${percent(low)} to ${percent(high)}`;
+export const figure = (value: number | null): string => (value === null ? NONE : value.toFixed(4));
+export const percent = (value: number | null): string => (value === null ? NONE : `${(100 * value).toFixed(1)}%`);
+export const range = ([low, high]: Interval): string => `${percent(low)} to ${percent(high)}`;
 
 /** The report as three tables: all clients, false alarms for each kind of good, recall for each kind of bad. */
 export function formatReport(report: EvaluationReport): string {
