@@ -5,6 +5,7 @@
  * pipeline without their deliveries mixing.
  */
 import { isRejection, type Rejection } from './core/api-call.ts';
+import { cohortIdOf } from './core/cohort.ts';
 import type { ApiCall, Verdict } from './core/contracts.ts';
 import type { Observer, Snapshot } from './core/observe.ts';
 import type { DeadLetter, Delivery, Source } from './core/source.ts';
@@ -17,7 +18,7 @@ export interface Stages {
   readonly classifier: Classifier;
   readonly context: DecideContext;
   readonly store: VerdictStore;
-  /** Hands on each client's newest verdict of a delivery, and keeps what changed. */
+  /** Hands on each client's newest verdict of a delivery, and keeps what changed: clients' and cohorts' records by id. */
   publish(verdicts: readonly Verdict[], touched: ReadonlySet<string>): Promise<void>;
   /** Keeps what could not be used. */
   bury(letters: readonly DeadLetter[]): Promise<void>;
@@ -46,6 +47,7 @@ interface Observed {
 
 function observeAll({ records, decode }: Delivery, { observer, onCall, now }: Stages): Observed {
   const observed: Observed = { snapshots: [], touched: new Set(), letters: [] };
+  const cohorts = new Set<number>();
   const receivedAtMs = now();
   for (const record of records) {
     const call = decode(record, receivedAtMs);
@@ -55,9 +57,11 @@ function observeAll({ records, decode }: Delivery, { observer, onCall, now }: St
       continue;
     }
     observed.touched.add(seen.clientId);
+    if (seen.cohort !== 0) cohorts.add(seen.cohort);
     if (seen.snapshot) observed.snapshots.push(seen.snapshot);
     onCall?.(call as ApiCall, seen.clientId);
   }
+  for (const cohort of cohorts) observed.touched.add(cohortIdOf(cohort));
   return observed;
 }
 

@@ -6,23 +6,65 @@ import type { Blackout } from './net.ts';
 
 const GROUPS: readonly (readonly [probability: number, names: readonly string[]])[] = [
   // What it says of itself
-  [0.2, ['noAgent', 'agentChanges', 'browserAgent', 'libraryAgent', 'toolAgent', 'declaredBot', 'browserWithoutLanguage']],
-  [0.15, ['acceptAny', 'language', 'encoding', 'cookie', 'referer', 'shapeChanges', 'knowsVoice']],
+  [0.2, ['noAgent', 'agentChanges', 'browserAgent', 'libraryAgent', 'toolAgent', 'declaredBot', 'botPace']],
+  [0.15, ['acceptAny', 'language', 'encoding', 'cookie', 'referer', 'shapeChanges', 'headerNames', 'conditional', 'knowsVoice']],
+  // Whether that agrees: an attacker who knows how can make it agree
+  [0.2, ['bareBrowser', 'disguised', 'oldBrowser', 'oddBrowser']],
   // The connection
-  [0.15, ['connectionNew', 'knowsConnection', 'tlsChanges', 'tlsResumed', 'knowsTls', 'http2']],
+  [0.15, ['connectionNew', 'knowsConnection']],
+  [0.15, ['tlsChanges', 'tlsResumed', 'knowsTls', 'http2', 'oldBrowser']],
+  [0.2, ['tlsCiphers', 'tlsExtensions', 'tlsHttp2', 'oddBrowser']],
+  // The company it is in, which a lone attacker does not have
+  [
+    0.2,
+    [
+      'cohortClients',
+      'cohortCalls',
+      'cohortBrief',
+      'cohortLoginFails',
+      'cohortLoginFailShare',
+      'cohortLoginShare',
+      'cohortAccounts',
+      'cohortFailureShare',
+      'cohortDenied',
+      'cohortCreations',
+      'cohortPaymentFails',
+      'cohortPaymentFailShare',
+    ],
+  ],
   [0.25, ['subSecond']],
   // The API's own shape, which differs from one to the next
-  [0.1, ['sizeMean', 'sizeSpread', 'requestSize']],
+  [0.15, ['sizeMean', 'sizeSpread', 'requestSize', 'sizeSame']],
+  [0.1, ['objectsBeyondShown', 'objectsPerShown']],
   [0.1, ['depth', 'routeBreadth', 'queryShare', 'pagedShare', 'assetShare']],
+  [0.1, ['targetLength', 'targetLengthSpread', 'targetMarks', 'targetMarksSpread', 'queryShapes']],
+  // Words that this API may not have in its paths
+  [
+    0.15,
+    [
+      'moneyShare',
+      'moneyFails',
+      'codeShare',
+      'codeFails',
+      'signupShare',
+      'useAfterSignup',
+      'messageShare',
+      'messageFails',
+      'reservationShare',
+      'reservationsKept',
+      'adminShare',
+    ],
+  ],
   // Who and since when
   [0.1, ['strength', 'subjectShare', 'addresses']],
-  [0.15, ['pastSessions', 'pastCalls', 'pastFailures', 'pastLoginFailures', 'pastIdle']],
+  [0.15, ['pastSessions', 'pastCalls', 'pastFailures', 'pastLoginFailures']],
   // Pace: easily slowed down
   [
     0.15,
-    ['gapMean', 'gapSpread', 'gapSteady', 'gapEvenness', 'gapBurst', 'gapQuick', 'gapHand', 'gapLong', 'onMinute', 'length'],
+    ['gapMean', 'gapSpread', 'gapSteady', 'gapKnown', 'gapEvenness', 'gapBurst', 'onMinute', 'length', 'paceTurn', 'backOff'],
   ],
-  [0.075, ['ratePeak10s', 'ratePeak300s']],
+  [0.1, ['bursts', 'burstCalls', 'burstSpread']],
+  [0.075, ['ratePeak10s', 'ratePeak300s', 'botPace']],
   // What only crude attacks show
   [0.1, ['probes', 'injected']],
 ];

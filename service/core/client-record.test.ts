@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { createRecord, D, F, H, RECORD_BYTES, RecordArena, T, U } from './client-record.ts';
+import { C, createRecord, D, F, H, K, RECORD_BYTES, RecordArena, T, U } from './client-record.ts';
 
 describe('the record', () => {
   test('takes at most 1 KiB, without one slot over another', () => {
-    const { t, f, h, u, d } = createRecord();
+    const { t, f, h, k, u, c, d } = createRecord();
     assert.equal(RECORD_BYTES, 1024);
-    assert.deepEqual([t.length, f.length, h.length, u.length, d.length], [T.size, F.size, H.size, U.size, D.size]);
-    const views = [t, f, h, u, d];
+    const views = [t, f, h, k, u, c, d];
+    assert.deepEqual(
+      views.map(({ length }) => length),
+      [T, F, H, K, U, C, D].map(({ size }) => size),
+    );
     views.forEach((view, i) => {
       const end = view.byteOffset + view.byteLength;
       assert.ok(end <= (views[i + 1]?.byteOffset ?? RECORD_BYTES), `view ${i} ends at ${end}`);
@@ -15,7 +18,7 @@ describe('the record', () => {
   });
 
   test('names each slot once', () => {
-    for (const slots of [T, F, H, U, D]) {
+    for (const slots of [T, F, H, K, U, C, D]) {
       const { size, ...offsets } = slots;
       const values = Object.values(offsets);
       assert.equal(new Set(values).size, values.length);
@@ -38,11 +41,11 @@ describe('RecordArena', () => {
     const arena = new RecordArena();
     const slot = arena.take();
     const view = arena.view(slot);
-    view.f[F.calls] = 7;
+    view.c[C.calls] = 7;
     view.d.fill(9);
     arena.give(slot);
     assert.equal(arena.take(), slot);
     assert.ok(arena.bytes(slot).every((byte) => byte === 0));
-    assert.equal(arena.view(slot).f[F.calls], 0);
+    assert.equal(arena.view(slot).c[C.calls], 0);
   });
 });

@@ -19,60 +19,109 @@ function number<const S extends Slots>(slots: S): Record<NameOf<S[number]>, numb
 }
 type NameOf<S> = S extends string ? S : S extends readonly [infer N extends string, number] ? N : never;
 
-/** Float64 slots: times (ms since 1970) and object numbers. */
-export const T = number(['first', 'last', 'answered', 'sessionStart', ['idLast', 4]]);
+/** Float64 slots: times (ms since 1970), object numbers, and up to which bucket its share of the cohort is counted. */
+export const T = number(['first', 'last', 'answered', 'sessionStart', ['idLast', 4], 'cohortAt']);
 
-/** Float32 slots of the session: set to zero when a new one begins. Counts unless said otherwise. */
+/** Float32 slots of the session, set to zero when a new one begins: means, sums of logarithms, what decays. */
 // biome-ignore format: a line for each theme
 export const F = number([
-  'calls', 'nextSnapshot', 'signalsSeen',
-  // Answers; recentFail is the share of the last calls, as recentNew below
-  'statusKnown', 'ok', 'notModified', 'redirect', 'invalid', 's401', 's403', 's404', 's429', 'otherError', 's5xx',
-  'failRun', 'maxFailRun', 'recentFail',
-  // What was asked
-  'get', 'head', 'post', 'write', 'remove', 'options', 'otherMethod', 'login', 'loginFail', 'loginOk', 'accountSame',
-  'asset', 'probe', 'injected', 'query', 'paged', 'depthSum', 'repeat', 'recentNew',
-  // Pace; logarithms are of 1 + gap in units of 10 ms
-  ['gap', 2], 'gaps', 'gapLast', 'gapSteady', ['gapBins', 6], 'onMinute',
-  'rate10s', 'ratePeak10s', 'rate300s', 'ratePeak300s', 'subSecond',
-  // Objects; idStepSum adds the logarithms of 1 + |step|
-  'idCalls', 'idOrdered', 'idAscending', 'idUnit', 'idStepSum', 'idListed', 'idDenied', 'idMissing', 'idNovel',
-  // What it does after a no
-  'prevStatus', 'after401', 'after401Login', 'after401Same', 'after403', 'after403Onward', 'after404', 'after404Miss',
-  'after429', 'after429Wait', 'after5xx', 'after5xxSame', 'afterFail', 'afterFailWait', 'recovered',
+  // Shares and means of about the last sixteen calls
+  'recentFail', 'recentNew', 'recentObject', 'recentGap',
+  // Pace; logarithms are of 1 + gap in units of 10 ms. A burst's start is in seconds of the session
+  ['gap', 2], 'rate10s', 'ratePeak10s', 'rate300s', 'ratePeak300s', 'burstStart', ['burstPeriod', 2],
+  // Sums of how much longer, as a logarithm, the gaps after a failure and after a 429 are than the others
+  'backOff', 'limitedGap',
+  // What was asked; idStepSum adds the logarithms of 1 + |step|, shown counts objects that answers may have shown
+  'depthSum', 'idStepSum', 'shown', ['targetLength', 2], ['targetMarks', 2],
   // Sizes; logarithms of 1 + bytes
-  'answerSized', ['answerSize', 2], 'requestSized', ['requestSize', 2],
-  // How it speaks
-  'connectionKnown', 'connectionNew', 'noAgent', 'agentChanges', 'browserAgent', 'libraryAgent', 'toolAgent', 'declaredBot',
-  'voiceKnown', 'acceptAny', 'language', 'encoding', 'cookieKnown', 'cookie', 'referer', 'headersKnown', 'shapeChanges',
-  'tls', 'tlsChanges', 'tlsResumed', 'http2',
-  // Who it is
-  'strength', 'subjectCalls', 'subjectRejected',
+  ['answerSize', 2], ['requestSize', 2],
+  // Mean number of header names
+  'headerNames',
 ]);
 
 /** Float32 slots that outlive a session: sums over past sessions that halve in a day. */
-export const H = number(['sessions', 'calls', 'failures', 'loginFail', 'objects', 'probes', 'idleLog']);
+export const H = number(['sessions', 'calls', 'failures', 'loginFail', 'objects', 'probes']);
 
-/** Uint32 slots: hashes. */
-// biome-ignore format: in the order of the record
-export const U = number([
-  ['recentIds', 24], ['recentPaths', 8], ['lists', 8], ['idRoute', 4], ['learntParent', 4], ['learntChildren', 4],
-  'prevPath', 'prevRoute', 'failedPath', 'account', 'agent', 'shape', 'tls', 'connection', 'idAt', 'pathAt',
+/**
+ * Sums that a client shares with its cohort, which halve in ten minutes; the client's own part is kept in Float32 slots,
+ * so that it can be taken off. `brief` counts sessions at their first call, `stayed` those that came to a fourth.
+ */
+export const K = number([
+  'calls',
+  'brief',
+  'stayed',
+  'logins',
+  'loginFails',
+  'failures',
+  'denied',
+  'signups',
+  'messages',
+  'payments',
+  'paymentFails',
 ]);
 
-/** Byte slots: HyperLogLog registers. */
+/** Uint16 slots: counts of the session, which ends before one can overflow, unless said otherwise. */
+// biome-ignore format: a line for each theme
+export const C = number([
+  'calls', 'nextSnapshot',
+  // Answers
+  'statusKnown', 'ok', 'notModified', 'redirect', 'invalid', 's401', 's403', 's404', 's429', 'otherError', 's5xx',
+  'failRun', 'maxFailRun',
+  // Failures in a row on each of four routes, and successes there since the first; the longest run and its successes
+  ['routeFails', 4], ['routeOk', 4], 'routeFailRun', 'routeFailOk',
+  // What was asked
+  'get', 'head', 'post', 'write', 'remove', 'options', 'otherMethod', 'asset', 'probe', 'injected', 'query', 'paged',
+  'repeat', 'news', 'routeSame', 'routeStay', 'routeStayMax', 'sizeAgain', 'sizeSame',
+  // Logins and sign-ups; pending has a bit for each that has not been made use of
+  'login', 'loginFail', 'loginOk', 'loginUsed', 'accountSame', 'signupOk', 'signupUsed', 'pending',
+  // Purposes, as PURPOSES numbers them
+  ['purpose', 6], ['purposeFail', 6],
+  // Pace; lastGaps holds logarithms of gaps in units of 1/4000
+  'gaps', 'gapSteady', 'gapKnown', ['gapBins', 6], ['lastGaps', 4], 'onMinute', 'subSecond', 'bursts',
+  // Objects
+  'idCalls', 'idOrdered', 'idAscending', 'idUnit', 'idListed', 'idDenied', 'idMissing', 'idNovel',
+  // What it does after a no; sinceLimit counts down the calls after a 429
+  'prevStatus', 'after401', 'after401Login', 'after403', 'after403Onward', 'after404', 'after404Miss',
+  'after429', 'after429Wait', 'after5xx', 'after5xxSame', 'afterFail', 'afterFailSame', 'afterFailOther', 'recovered',
+  'backOffs', 'sinceLimit', 'limitedGaps',
+  // Sizes
+  'answerSized', 'requestSized',
+  // How it speaks; headerMarks holds the bits of the last header shape, ja4Ciphers and ja4Extensions the last numbers told
+  'connectionKnown', 'connectionNew', 'noAgent', 'agentChanges', 'browserAgent', 'libraryAgent', 'toolAgent', 'declaredBot',
+  'voiceKnown', 'acceptAny', 'language', 'encoding', 'cookieKnown', 'cookie', 'referer', 'headersKnown', 'shapeChanges',
+  'headerMarks', 'conditional', 'bareBrowser', 'disguised', 'oldBrowser', 'oddBrowser',
+  'tls', 'tlsChanges', 'tlsResumed', 'http2', 'ja4Known', 'ja4Ciphers', 'ja4Extensions', 'ja4Http2',
+  // Who it is: the largest strength
+  'strength', 'subjectCalls', 'subjectRejected',
+  // From here on not of the session: its part of the cohort's open bucket, and where the next call id goes
+  ['cohortOpen', K.size], 'idAt',
+]);
+/** Counts before this one are cleared when a session begins. */
+export const SESSION_COUNTS = C.cohortOpen;
+
+/** Uint32 slots: hashes; from recentPaths on they are cleared when a session begins. */
+// biome-ignore format: in the order of the record
+export const U = number([
+  ['recentIds', 24], ['idRoute', 4], ['learntParent', 4], ['learntChildren', 4], 'agent', 'shape', 'tls', 'connection', 'cohort',
+  ['recentPaths', 8], ['lists', 8], 'prevPath', 'prevRoute', 'prevTry', 'prevSize', 'failedPath', 'account', ['failRoute', 4],
+  'signalsSeen',
+]);
+
+/** Byte slots: HyperLogLog registers, two a byte; a sketch of n registers takes n / 2. */
 // biome-ignore format: in the order of the record
 export const D = number([
-  ['paths', 64], ['objects', 64], ['routes', 32], ['missed', 32], ['accounts', 16], ['subjects', 16], ['addresses', 16],
+  ['paths', 32], ['objects', 32], ['routes', 16], ['missed', 16], ['accounts', 8], ['subjects', 8], ['addresses', 8],
+  ['queryShapes', 8],
 ]);
 
 const TIMES_AT = 0;
 const FLOATS_AT = TIMES_AT + T.size * 8;
-const HASHES_AT = FLOATS_AT + (F.size + H.size) * 4;
-const BYTES_AT = HASHES_AT + U.size * 4;
+const HASHES_AT = FLOATS_AT + (F.size + H.size + K.size) * 4;
+const COUNTS_AT = HASHES_AT + U.size * 4;
+const BYTES_AT = COUNTS_AT + C.size * 2;
 export const RECORD_BYTES = 1024;
 /** Changes whenever the layout does; a stored record of another version is not read. */
-export const RECORD_VERSION = 1;
+export const RECORD_VERSION = 2;
 if (BYTES_AT + D.size > RECORD_BYTES) throw new Error(`a client's record takes ${BYTES_AT + D.size} bytes`);
 
 /** Views on one client's record. */
@@ -80,7 +129,10 @@ export interface ClientRecord {
   readonly t: Float64Array;
   readonly f: Float32Array;
   readonly h: Float32Array;
+  /** Its own part of its cohort's sums, up to the bucket at T.cohortAt. */
+  readonly k: Float32Array;
   readonly u: Uint32Array;
+  readonly c: Uint16Array;
   readonly d: Uint8Array;
 }
 
@@ -89,7 +141,9 @@ function viewRecord(buffer: ArrayBuffer, at: number): ClientRecord {
     t: new Float64Array(buffer, at + TIMES_AT, T.size),
     f: new Float32Array(buffer, at + FLOATS_AT, F.size),
     h: new Float32Array(buffer, at + FLOATS_AT + F.size * 4, H.size),
+    k: new Float32Array(buffer, at + FLOATS_AT + (F.size + H.size) * 4, K.size),
     u: new Uint32Array(buffer, at + HASHES_AT, U.size),
+    c: new Uint16Array(buffer, at + COUNTS_AT, C.size),
     d: new Uint8Array(buffer, at + BYTES_AT, D.size),
   };
 }

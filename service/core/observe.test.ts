@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { checkCall, isRejection, LIMITS } from './api-call.ts';
 import { anyCall, callOf, callsOf, NOON } from './calls.test.data.ts';
 import { RECORD_BYTES } from './client-record.ts';
+import { cohortIdOf } from './cohort.ts';
 import { type ApiCall, ApiCallSchema } from './contracts.ts';
 import { createObserver, type Observer, type Snapshot } from './observe.ts';
 
@@ -94,7 +95,9 @@ describe('dump and restore', () => {
         const first = createObserver({ onLink: (change) => links.push(structuredClone(change)) });
         const links: Parameters<Observer['identifier']['restore']>[0][] = [];
         const ids = new Set(
-          before.map((call) => first.observe(call)).flatMap((seen) => (isRejection(seen) ? [] : [seen.clientId])),
+          before
+            .map((call) => first.observe(call))
+            .flatMap((seen) => (isRejection(seen) ? [] : [seen.clientId, ...(seen.cohort ? [cohortIdOf(seen.cohort)] : [])])),
         );
         const second = createObserver();
         for (const link of links) second.identifier.restore(link);

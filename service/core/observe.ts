@@ -3,7 +3,8 @@
  * serving both go through here, so that there is one way from a call to a vector.
  */
 import type { Rejection } from './api-call.ts';
-import { type ClientRecord, F, RECORD_BYTES, RecordArena, T } from './client-record.ts';
+import { C, type ClientRecord, RECORD_BYTES, RecordArena, T, U } from './client-record.ts';
+import { CohortTable, isCohortId, O } from './cohort.ts';
 import type { ApiCall } from './contracts.ts';
 import { extract, FEATURES } from './features.ts';
 import { Identifier, type IdentifierOptions } from './identify.ts';
@@ -24,6 +25,8 @@ export interface Snapshot {
 
 export interface Observation {
   readonly clientId: string;
+  /** The cohort that the call counted in, 0 where its client has none; `cohortIdOf` makes an id of it. */
+  readonly cohort: number;
   readonly snapshot: Snapshot | null;
 }
 
@@ -38,11 +41,12 @@ export interface Observer {
   readonly size: number;
   /** Clients forgotten so far because the limit was reached. */
   readonly evictions: number;
-  has(clientId: string): boolean;
-  /** A copy of a client's record, null where it is not held. */
-  dump(clientId: string): Uint8Array | null;
+  /** Whether a client, or a cohort by its id, is held; as with the next two. */
+  has(id: string): boolean;
+  /** A copy of a record, null where it is not held. */
+  dump(id: string): Uint8Array | null;
   /** Puts back a dumped record; false where its size is not this version's. */
-  restore(clientId: string, bytes: Uint8Array): boolean;
+  restore(id: string, bytes: Uint8Array): boolean;
 }
 
 /** Clients looked at when one must go. */
@@ -53,6 +57,8 @@ class ClientTable implements Observer {
   readonly #maxClients: number;
   readonly #slots = new Map<string, number>();
   readonly #arena = new RecordArena();
+  readonly #cohorts = new CohortTable();
+  readonly #others = new Float32Array(O.size);
   #evictions = 0;
 
   constructor(options: ObserverOptions) {
@@ -71,24 +77,41 @@ class ClientTable implements Observer {
   observe(call: ApiCall): Observation | Rejection {
     const identity = this.identifier.identify(call);
     const record = this.#recordOf(identity.clientId);
-    const rejection = observe(record, call, identity);
-    if (rejection) return rejection;
     const { clientId } = identity;
-    return { clientId, snapshot: isDue(record) ? snapshotOf(clientId, record) : null };
+    const rejection = observe(record, call, identity, this.#cohorts);
+    if (rejection) return rejection;
+    return { clientId, cohort: record.u[U.cohort]!, snapshot: isDue(record) ? this.#snapshotOf(clientId, record) : null };
   }
 
-  has(clientId: string): boolean {
-    return this.#slots.has(clientId);
+  #snapshotOf(clientId: string, record: ClientRecord): Snapshot {
+    this.#cohorts.readOthers(record, this.#others);
+    const vector = newVector();
+    extract(record, this.#others, vector);
+    return {
+      clientId,
+      calls: record.c[C.calls]!,
+      time: record.t[T.last]!,
+      sessionStart: record.t[T.sessionStart]!,
+      strength: record.c[C.strength]!,
+      vector,
+      signals: firedSignals(record, this.#others),
+    };
   }
 
-  dump(clientId: string): Uint8Array | null {
-    const slot = this.#slots.get(clientId);
+  has(id: string): boolean {
+    return isCohortId(id) ? this.#cohorts.has(id) : this.#slots.has(id);
+  }
+
+  dump(id: string): Uint8Array | null {
+    if (isCohortId(id)) return this.#cohorts.dump(id);
+    const slot = this.#slots.get(id);
     return slot === undefined ? null : this.#arena.bytes(slot).slice();
   }
 
-  restore(clientId: string, bytes: Uint8Array): boolean {
+  restore(id: string, bytes: Uint8Array): boolean {
+    if (isCohortId(id)) return this.#cohorts.restore(id, bytes);
     if (bytes.length !== RECORD_BYTES) return false;
-    this.#arena.bytes(this.#slotOf(clientId)).set(bytes);
+    this.#arena.bytes(this.#slotOf(id)).set(bytes);
     return true;
   }
 
@@ -118,9 +141,9 @@ class ClientTable implements Observer {
   }
 
   #worth(slot: number): number {
-    const { f, t } = this.#arena.view(slot);
+    const { c, t } = this.#arena.view(slot);
     // A failure weighs as much as a minute of silence.
-    return t[T.last]! + 60_000 * f[F.maxFailRun]!;
+    return t[T.last]! + 60_000 * c[C.maxFailRun]!;
   }
 }
 
@@ -134,10 +157,10 @@ function* take<V>(items: Iterable<V>, n: number): Generator<V> {
 
 /** The one place that says when a session is scored: at the scheduled calls, and when a watched signal first fires. */
 function isDue(record: ClientRecord): boolean {
-  const { f } = record;
+  const { c } = record;
   const fired = firesFirst(record);
-  if (f[F.calls]! < f[F.nextSnapshot]! && !fired) return false;
-  f[F.nextSnapshot] = nextSnapshot(f[F.calls]!);
+  if (c[C.calls]! < c[C.nextSnapshot]! && !fired) return false;
+  c[C.nextSnapshot] = nextSnapshot(c[C.calls]!);
   return true;
 }
 
@@ -150,20 +173,6 @@ function newVector(): Float32Array {
   if (slabAt + FEATURES.length > slab.length) [slab, slabAt] = [new Float32Array(SLAB_VECTORS * FEATURES.length), 0];
   slabAt += FEATURES.length;
   return slab.subarray(slabAt - FEATURES.length, slabAt);
-}
-
-function snapshotOf(clientId: string, record: ClientRecord): Snapshot {
-  const vector = newVector();
-  extract(record, vector);
-  return {
-    clientId,
-    calls: record.f[F.calls]!,
-    time: record.t[T.last]!,
-    sessionStart: record.t[T.sessionStart]!,
-    strength: record.f[F.strength]!,
-    vector,
-    signals: firedSignals(record),
-  };
 }
 
 export function createObserver(options: Partial<ObserverOptions> = {}): Observer {

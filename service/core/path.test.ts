@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { isInjection, readPath, readQuery, routeTemplate, segmentKind } from './path.ts';
+import { isInjection, PEOPLE, PURPOSES, readPath, readQuery, routeTemplate, segmentKind } from './path.ts';
 
 describe('segmentKind', () => {
   const table: [string, string][] = [
@@ -414,6 +414,52 @@ describe('bounds', () => {
       const ratio = timeOf(`${text}!`, 1) / timeOf(`${text.slice(0, 510)}!`, 16);
       assert.ok(ratio < 6, `${ratio.toFixed(1)} times as long`);
     });
+});
+
+describe('purposes', () => {
+  const table: [string, (typeof PURPOSES)[number] | 'people' | 'none'][] = [
+    ['/v1/payments', 'money'],
+    ['/v1/carts/5/checkout', 'money'],
+    ['/api/creditCards/add-card', 'money'],
+    ['/v1/carts/5/coupon', 'code'],
+    ['/v1/giftCards/AAAA1111BBBB/balance', 'code'],
+    ['/promo_codes/redeem', 'code'],
+    ['/v1/auth/otp', 'message'],
+    ['/v1/auth/otp/verify', 'message'],
+    ['/v1/auth/password-reset', 'message'],
+    ['/users/me/phone', 'message'],
+    ['/register', 'signup'],
+    ['/account/sign-up', 'signup'],
+    ['/v1/users', 'people'],
+    ['/scim/v2/Users', 'people'],
+    ['/v1/carts/17/items', 'reservation'],
+    ['/bookings', 'reservation'],
+    ['/v1/admin/reports', 'admin'],
+    ['/v1/orders/17', 'none'],
+    ['/cardiology/holders', 'none'],
+    ['/', 'none'],
+  ];
+  for (const [path, purpose] of table)
+    test(`${path}: ${purpose}`, () => {
+      const numbers: Record<string, number> = { people: PEOPLE, none: -1 };
+      assert.equal(readPath(path).purpose, numbers[purpose] ?? PURPOSES.indexOf(purpose as (typeof PURPOSES)[number]));
+    });
+});
+
+describe('marks and shapes', () => {
+  test('marks are what is neither a letter, a digit nor usual in a URL', () => {
+    assert.deepEqual(
+      ['/v1/orders/17', "/a'b", '/%27', '/\u{1f600}', ''].map((path) => readPath(path).marks),
+      [0, 1, 1, 2, 0],
+    );
+    assert.equal(readQuery('q=a+b&x=(1)').marks, 3);
+  });
+
+  test("a query's shape is the names of its parameters in order", () => {
+    assert.equal(readQuery('a=1&b=2').shape, readQuery('a=7&b=').shape);
+    for (const other of ['b=2&a=1', 'a=1', 'a=1&c=2', 'a=1&b=2&c'])
+      assert.notEqual(readQuery(other).shape, readQuery('a=1&b=2').shape);
+  });
 });
 
 /** Best of several, in ms; a floor keeps the clock's noise out. */

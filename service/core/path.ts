@@ -89,6 +89,38 @@ const INJECTION_HINT = /['"<({[;|`$:\\\0\r]|\.\.|\/(?:etc|proc|bin)\/|union|wait
 
 export type Probe = 'none' | 'soft' | 'hard';
 
+/** What a call is for, where abuse of it costs money; a call's number is its place here, -1 for none. */
+export const PURPOSES = ['money', 'code', 'signup', 'message', 'reservation', 'admin'] as const;
+export type Purpose = (typeof PURPOSES)[number];
+
+/**
+ * Words that give a path its purpose; the last segment with one decides, so that `/carts/5/checkout` is about money. A
+ * segment is split into words at signs and capitals: `giftCards` reads `gift-cards`. `people` are a sign-up when posted to.
+ */
+const PURPOSE_WORDS: readonly (readonly [Purpose | 'people', RegExp])[] = [
+  ['code', /(?:^|-)(?:coupons?|vouchers?|promo(?:tion)?s?|promo-?codes?|gift-?(?:cards?|codes?)|redeem|redemptions?)(?:-|$)/],
+  ['money', /(?:^|-)(?:pay|payments?|charges?|cards?|checkouts?|purchases?)(?:-|$)/],
+  [
+    'message',
+    /(?:^|-)(?:otps?|sms|verify|verification|phone|resend|magic-link|forgot(?:ten)?)(?:-|$)|^(?:password-)?reset(?:-password)?$/,
+  ],
+  ['signup', /^(?:register|registrations?|sign-?ups?|enrol(?:l|ment)?|create-account)$/],
+  ['reservation', /^(?:carts?|baskets?|hold|holds|reserve|reservations?|bookings?|book)$/],
+  ['admin', /^(?:admins?|administrators?|administration|superuser|sysadmin)$/],
+  ['people', /^(?:users?|accounts?|members?)$/],
+];
+
+function purposeOf(segments: readonly string[], kinds: readonly SegmentKind[]): Purpose | 'people' | 'none' {
+  for (let i = segments.length - 1; i >= 0; i--) {
+    if (kinds[i] !== 'literal') continue;
+    const words = segments[i]!.replace(/([a-z])([A-Z])/g, '$1-$2')
+      .replace(/[._~]+/g, '-')
+      .toLowerCase();
+    for (const [purpose, pattern] of PURPOSE_WORDS) if (pattern.test(words)) return purpose;
+  }
+  return 'none';
+}
+
 export interface PathFacts {
   /** Hash of the template, last segment included. */
   readonly route: number;
@@ -110,10 +142,18 @@ export interface PathFacts {
   readonly isAsset: boolean;
   readonly isInjected: boolean;
   readonly probe: Probe;
+  /** A place in PURPOSES, -1 for none; `PEOPLE` where a POST would make it a sign-up. */
+  readonly purpose: number;
+  /** Characters that are neither letters, digits nor the usual signs of a URL. */
+  readonly marks: number;
 }
 
+/** A purpose that depends on the method. */
+export const PEOPLE = PURPOSES.length;
+
 /** What follows from a path's template alone, names of objects aside. */
-interface TemplateFacts extends Pick<PathFacts, 'route' | 'parent' | 'collection' | 'depth' | 'isLogin' | 'isAsset' | 'probe'> {
+interface TemplateFacts
+  extends Pick<PathFacts, 'route' | 'parent' | 'collection' | 'depth' | 'isLogin' | 'isAsset' | 'probe' | 'purpose'> {
   /** Which segment names the object; -1 where none does. */
   readonly objectAt: number;
 }
@@ -142,7 +182,7 @@ function factsOf(path: string, told: string | null): PathFacts {
   const plain = unescapePlain(path);
   const segments = segmentsOf(plain);
   const kinds = kindsOf(segments, told);
-  const { objectAt, route, parent, collection, depth, isLogin, isAsset, probe } = readTemplate(segments, kinds);
+  const { objectAt, route, parent, collection, depth, isLogin, isAsset, probe, purpose } = readTemplate(segments, kinds);
   const leaf = segments.length === 0 ? 0 : hashString(segments.at(-1)!);
   const object = objectAt < 0 ? '' : segments[objectAt]!;
   return {
@@ -159,6 +199,8 @@ function factsOf(path: string, told: string | null): PathFacts {
     isAsset,
     isInjected: isInjection(path),
     probe,
+    purpose,
+    marks: countMarks(path),
   };
 }
 
@@ -183,6 +225,7 @@ function templateFactsOf(segments: readonly string[], kinds: readonly SegmentKin
     [objectAt, collection] = [i, parent];
   });
   const isAsset = ASSET.test(key);
+  const purpose = purposeOf(segments, kinds);
   return {
     route,
     parent,
@@ -192,6 +235,7 @@ function templateFactsOf(segments: readonly string[], kinds: readonly SegmentKin
     isLogin: LOGIN_WORD.test(key) || LOGIN_CAMEL.test(key) || LOGIN_END.test(key),
     isAsset,
     probe: HARD_PROBE.test(key) ? 'hard' : SOFT_PROBE.test(key) ? 'soft' : 'none',
+    purpose: purpose === 'none' ? -1 : purpose === 'people' ? PEOPLE : PURPOSES.indexOf(purpose),
   };
 }
 
@@ -248,6 +292,9 @@ export interface QueryFacts {
   /** Whether a parameter walks through pages. */
   readonly isPaged: boolean;
   readonly isInjected: boolean;
+  /** Hash of the names of the parameters, in their order. */
+  readonly shape: number;
+  readonly marks: number;
 }
 
 /** Names of parameters that say which object, when the value has the form of a name for one. */
@@ -273,9 +320,10 @@ export function readQuery(query: string): QueryFacts {
 }
 
 function queryFactsOf(query: string): QueryFacts {
-  let [object, objectNumber, objectName, isPaged] = [0, Number.NaN, 0, false];
+  let [object, objectNumber, objectName, isPaged, shape] = [0, Number.NaN, 0, false, 1];
   for (const parameter of query.split('&', MAX_PARAMETERS)) {
     const equals = parameter.indexOf('=');
+    shape = hashString(equals < 0 ? parameter : parameter.slice(0, equals), shape);
     if (equals < 1 || equals > 40 || equals === parameter.length - 1) continue;
     const name = parameter.slice(0, equals);
     if (PAGE_NAME.test(name)) isPaged = true;
@@ -285,7 +333,17 @@ function queryFactsOf(query: string): QueryFacts {
     if ((kind === 'literal' && !PERSON_NAME.test(name)) || kind === 'date') continue;
     [object, objectNumber, objectName] = [hashString(value) || 1, numberIn(value, kind), hashString(name)];
   }
-  return { full: hashString(query), object, objectNumber, objectName, isPaged, isInjected: isInjection(query) };
+  const marks = countMarks(query);
+  return { full: hashString(query), object, objectNumber, objectName, isPaged, isInjected: isInjection(query), shape, marks };
+}
+
+/** 0 for letters, digits and `-_.~/=&`; 1 for all other ASCII characters, the percent sign of an escape included. */
+const MARKS = Uint8Array.from({ length: 128 }, (_, code) => Number(!/[\w.~/=&-]/.test(String.fromCharCode(code))));
+
+function countMarks(text: string): number {
+  let marks = 0;
+  for (let i = 0; i < text.length; i++) marks += MARKS[text.charCodeAt(i)] ?? 1;
+  return marks;
 }
 
 /** The template for people: `/v1/orders/17` → `/v1/orders/{number}`. */

@@ -15,6 +15,7 @@ export const PolicyFile = Type.Object(
     goodBelow: Threshold,
     minCallsForBad: Type.Integer({ minimum: 1, maximum: 1000 }),
     standingCalls: Type.Integer({ minimum: 0, maximum: 1000 }),
+    marginLogOdds: Type.Number({ minimum: 0, maximum: 20 }),
     actions: Type.Object({ good: Actions, unsure: Actions, bad: Actions }),
     ttlMs: Type.Object({
       good: Type.Integer({ minimum: 1000 }),
@@ -28,7 +29,8 @@ export const PolicyFile = Type.Object(
 /**
  * badAt, goodBelow: scores from which and below which a verdict is bad or good; null takes the model's own.
  * minCallsForBad: no verdict is bad on fewer calls. standingCalls: a bad verdict that has not expired outlives a new
- * session's first so many calls, so that a pause does not wipe the slate.
+ * session's first so many calls, so that a pause does not wipe the slate. marginLogOdds: by how much a score must pass a
+ * threshold, in log-odds, to change a settled verdict at once; with less, it takes two snapshots in a row.
  */
 export type PolicyFile = Static<typeof PolicyFile>;
 

@@ -2,10 +2,10 @@
  * A map that forgets what has not been used for longest once it holds `limit` entries. It keeps two generations: what is
  * used moves to the young one, and when that holds half the limit, the old one is forgotten and the young one grows old.
  */
-export class RecentMap<V> {
+export class RecentMap<V, K = string> {
   readonly #half: number;
-  #young = new Map<string, V>();
-  #old = new Map<string, V>();
+  #young = new Map<K, V>();
+  #old = new Map<K, V>();
 
   /** @param limit most entries held, at least 2; at least half of it is always remembered */
   constructor(limit: number) {
@@ -17,7 +17,7 @@ export class RecentMap<V> {
     return this.#young.size + this.#old.size;
   }
 
-  get(key: string): V | undefined {
+  get(key: K): V | undefined {
     const young = this.#young.get(key);
     if (young !== undefined) return young;
     const old = this.#old.get(key);
@@ -26,11 +26,11 @@ export class RecentMap<V> {
   }
 
   /** Like get, without counting as use. */
-  peek(key: string): V | undefined {
+  peek(key: K): V | undefined {
     return this.#young.get(key) ?? this.#old.get(key);
   }
 
-  set(key: string, value: V): void {
+  set(key: K, value: V): void {
     if (this.#young.size >= this.#half && !this.#young.has(key)) {
       this.#old = this.#young;
       this.#young = new Map();

@@ -4,15 +4,27 @@
  * before, changes nothing.
  */
 import { type Rejection, reject } from './api-call.ts';
-import { type ClientRecord, D, F, H, T, U } from './client-record.ts';
+import { C, type ClientRecord, D, F, H, K, SESSION_COUNTS, T, U } from './client-record.ts';
+import { type CohortTable, cohortOf, leaveCohort, type Tally } from './cohort.ts';
 import type { ApiCall } from './contracts.ts';
-import { type PathFacts, type QueryFacts, readPath, readQuery } from './path.ts';
-import { fingerprintOf, softwareOf } from './software.ts';
+import { type PathFacts, PEOPLE, PURPOSES, type Purpose, type QueryFacts, readPath, readQuery } from './path.ts';
+import {
+  beliesAgent,
+  fingerprintOf,
+  HEADER_MARK,
+  isBrowserHandshake,
+  markHeaders,
+  readHandshake,
+  type Software,
+  softwareOf,
+} from './software.ts';
 import { addDistinct, addMoment, addRecent, combine, hashString } from './stats.ts';
 
 export const SESSION = {
   idleLimitMs: 30 * 60_000,
   maxLengthMs: 24 * 3600_000,
+  /** No count of 16 bits can overflow within so many calls. */
+  maxCalls: 60_000,
   /** How far behind its client's newest call a call may come. */
   graceMs: 5 * 60_000,
   historyHalfLifeMs: 24 * 3600_000,
@@ -24,37 +36,92 @@ export const SESSION = {
 const RECENT_CALLS = 16;
 
 /** How many of a client's last call ids are kept to know a duplicate by. */
-const RECENT_IDS = U.recentPaths - U.recentIds;
+const RECENT_IDS = U.idRoute - U.recentIds;
 
 /** Who calls, as identify found: what session needs of it. */
 export interface Caller {
   readonly strength: number;
+  readonly clientId?: string;
 }
 
-/** Counts the call in its client's record. A rejection leaves the record as it was. */
-export function observe(record: ClientRecord, call: ApiCall, caller: Caller): Rejection | null {
-  const { t } = record;
+/** What a call asks for. */
+interface Asked {
+  readonly path: PathFacts;
+  readonly query: QueryFacts | null;
+  readonly object: AskedObject;
+  /** Path and query. */
+  readonly target: number;
+  /** The same with all else that could differ from one try to the next, as far as the gateway tells. */
+  readonly attempt: number;
+  /** A place in PURPOSES, -1 for none. */
+  readonly purpose: number;
+}
+
+/**
+ * Counts the call in its client's record and, where `cohorts` is given, in the client's cohort. A rejection leaves both
+ * as they were.
+ */
+export function observe(
+  record: ClientRecord,
+  call: ApiCall,
+  caller: Caller,
+  cohorts: CohortTable | null = null,
+): Rejection | null {
+  const { t, c } = record;
   const id = hashString(call.id) || 1;
   if (isDuplicate(record, id)) return reject('ASSAY_CALL_DUPLICATE', call.id);
   const behindMs = t[T.last]! - call.time;
   if (behindMs > SESSION.graceMs) return reject('ASSAY_CALL_LATE', `${Math.round(behindMs / 1000)} s behind its client`);
-  if (endsSession(record, call.time)) beginSession(record, call.time);
-  const path = readPath(call.path, call.route);
-  const query = call.query === null ? null : readQuery(call.query);
+  if (endsSession(record, call.time)) beginSession(record, call);
+  const asked = askedBy(record, call);
   // Out of order within the grace period: counted, with no gap.
-  const gapMs = record.f[F.calls]! === 0 ? -1 : Math.max(0, call.time - t[T.last]!);
+  const gapMs = c[C.calls]! === 0 ? -1 : Math.max(0, call.time - t[T.last]!);
   remember(record, id);
+  if (gapMs >= 0 && c[C.prevStatus]! >= 400) observeAfterNo(record, call, asked);
   observePace(record, call, gapMs);
-  if (gapMs >= 0 && record.f[F.prevStatus]! >= 400) observeAfterNo(record, call, path);
-  observeRequest(record, call, path, query);
-  observeObject(record, call, path, objectOf(record, path, query, isAnswered(call)));
-  if (call.status !== null) observeAnswer(record, call.status, path);
-  observeLogin(record, call, path);
+  observeRequest(record, call, asked);
+  observeObject(record, call, asked);
+  observeRoute(record, call, asked);
+  if (call.status !== null) observeAnswer(record, call.status, asked.path);
+  observeLogin(record, call, asked);
+  observePurpose(record, call, asked);
   observeSizes(record, call);
   observeVoice(record, call);
   observeIdentity(record, call, caller);
-  closeCall(record, call, path);
+  closeCall(record, call, asked);
+  if (cohorts !== null && record.u[U.cohort] !== 0) observeCohort(record, call, asked, caller, cohorts);
   return null;
+}
+
+function askedBy(record: ClientRecord, call: ApiCall): Asked {
+  const path = readPath(call.path, call.route);
+  const query = call.query === null ? null : readQuery(call.query);
+  const target = query === null ? path.full : combine(path.full, query.full);
+  const purpose = path.purpose === PEOPLE ? (call.method === 'POST' && path.leafKind === 'literal' ? SIGNUP : -1) : path.purpose;
+  return {
+    path,
+    query,
+    object: objectOf(record, path, query, isAnswered(call)),
+    target,
+    attempt: attemptOf(call, target),
+    purpose: purpose < 0 || READ_PURPOSES.has(purpose) || !isReading(call.method) ? purpose : -1,
+  };
+}
+
+const SIGNUP = PURPOSES.indexOf('signup');
+const PAYMENT = PURPOSES.indexOf('money');
+const MESSAGE = PURPOSES.indexOf('message');
+/** Reading serves these purposes too: a gift card's balance is guessed by GET. */
+const READ_PURPOSES: ReadonlySet<number> = new Set((['code', 'admin'] satisfies Purpose[]).map((name) => PURPOSES.indexOf(name)));
+
+function isReading(method: string): boolean {
+  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
+}
+
+function attemptOf({ method, requestBytes, account }: ApiCall, target: number): number {
+  let hash = combine(target, methodSlot(method));
+  if (requestBytes !== null) hash = combine(hash, requestBytes);
+  return account === null ? hash : hashString(account, hash);
 }
 
 function isDuplicate({ u }: ClientRecord, id: number): boolean {
@@ -62,53 +129,58 @@ function isDuplicate({ u }: ClientRecord, id: number): boolean {
   return false;
 }
 
-function remember({ u }: ClientRecord, id: number): void {
-  u[U.recentIds + (u[U.idAt]! % RECENT_IDS)] = id;
-  u[U.idAt]! += 1;
+function remember({ u, c }: ClientRecord, id: number): void {
+  u[U.recentIds + c[C.idAt]!] = id;
+  c[C.idAt] = (c[C.idAt]! + 1) % RECENT_IDS;
 }
 
-function endsSession({ t, f }: ClientRecord, time: number): boolean {
-  if (f[F.calls]! === 0) return true;
+function endsSession({ t, c }: ClientRecord, time: number): boolean {
+  if (c[C.calls]! === 0 || c[C.calls]! >= SESSION.maxCalls) return true;
   return time - t[T.last]! > SESSION.idleLimitMs || time - t[T.sessionStart]! > SESSION.maxLengthMs;
 }
 
 /** Folds the session that ended into the history and clears its slots; ids seen stay, so that a replay is still known. */
-function beginSession(record: ClientRecord, time: number): void {
-  const { t, f, h, u, d } = record;
-  if (t[T.first] === 0) t[T.first] = time;
-  if (f[F.calls]! > 0) {
-    const idleMs = Math.max(0, time - t[T.last]!);
-    const keep = 2 ** (-idleMs / SESSION.historyHalfLifeMs);
-    const add = (slot: number, value: number) => {
-      h[slot] = (h[slot]! + value) * keep;
-    };
-    add(H.sessions, 1);
-    add(H.calls, f[F.calls]!);
-    add(H.failures, failures(f));
-    add(H.loginFail, f[F.loginFail]!);
-    add(H.objects, f[F.idNovel]!);
-    add(H.probes, f[F.probe]! + f[F.injected]!);
-    h[H.idleLog] = Math.log1p(idleMs / 1000);
-  }
+function beginSession(record: ClientRecord, call: ApiCall): void {
+  const { t, f, u, c, d } = record;
+  if (t[T.first] === 0) t[T.first] = call.time;
+  if (c[C.calls]! > 0) foldSession(record, call.time);
   f.fill(0);
   d.fill(0);
-  u.fill(0, U.recentPaths, U.idRoute);
-  u.fill(0, U.prevPath, U.agent);
-  t[T.sessionStart] = time;
+  c.fill(0, 0, SESSION_COUNTS);
+  u.fill(0, U.recentPaths);
+  t[T.sessionStart] = call.time;
   t[T.answered] = 0;
+  // The first call says whose company it is in: later ones may differ in their headers.
+  const cohort = cohortOf(call);
+  if (u[U.cohort] !== cohort) leaveCohort(record);
+  u[U.cohort] = cohort;
+}
+
+function foldSession({ t, h, c }: ClientRecord, time: number): void {
+  const idleMs = Math.max(0, time - t[T.last]!);
+  const keep = 2 ** (-idleMs / SESSION.historyHalfLifeMs);
+  const add = (slot: number, value: number) => {
+    h[slot] = (h[slot]! + value) * keep;
+  };
+  add(H.sessions, 1);
+  add(H.calls, c[C.calls]!);
+  add(H.failures, failures(c));
+  add(H.loginFail, c[C.loginFail]!);
+  add(H.objects, c[C.idNovel]!);
+  add(H.probes, c[C.probe]! + c[C.injected]!);
 }
 
 /** Answers that deny or miss, without 304s and server errors. */
-export function failures(f: Float32Array): number {
-  return f[F.invalid]! + f[F.s401]! + f[F.s403]! + f[F.s404]! + f[F.s429]! + f[F.otherError]!;
+export function failures(c: Uint16Array): number {
+  return c[C.invalid]! + c[C.s401]! + c[C.s403]! + c[C.s404]! + c[C.s429]! + c[C.otherError]!;
 }
 
 function isAnswered({ status }: ApiCall): boolean {
   return status !== null && status < 400;
 }
 
-function isFailure(status: number): boolean {
-  return status >= 400 && status < 500;
+function isFailure(status: number | null): boolean {
+  return status !== null && status >= 400 && status < 500;
 }
 
 interface AskedObject {
@@ -157,23 +229,34 @@ const GAP_BINS_MS = [100, 1000, 5000, 30_000, 300_000];
 /** A call after a pause begins something; a scheduler begins it on the minute. */
 const PAUSE_MS = 30_000;
 const ON_MINUTE_MS = 2000;
+/** A longer gap ends a burst. */
+const BURST_GAP_MS = 2000;
+/** Gaps are remembered as logarithms in these steps; 24 hours are 63,900 of them. */
+const GAP_STEPS = 4000;
+const LAST_GAPS = 4;
+/** Within so much, as logarithms, a gap equals the one before, and equals another one of the last few. */
+const STEADY_STEPS = 0.1 * GAP_STEPS;
+const KNOWN_STEPS = 0.03 * GAP_STEPS;
 
-function observePace({ f }: ClientRecord, call: ApiCall, gapMs: number): void {
-  if (call.time % 1000 !== 0) f[F.subSecond]! += 1;
+function observePace(record: ClientRecord, call: ApiCall, gapMs: number): void {
+  const { f, c } = record;
+  if (call.time % 1000 !== 0) c[C.subSecond]! += 1;
+  observeBurst(record, call, gapMs);
   if (gapMs < 0) {
     f[F.rate10s] = 0.1;
     f[F.rate300s] = 1 / 300;
     return;
   }
   const log = Math.log1p(gapMs / 10);
-  f[F.gaps]! += 1;
-  addMoment(f, F.gap, f[F.gaps]!, log);
-  if (f[F.gaps]! > 1 && Math.abs(log - f[F.gapLast]!) < 0.1) f[F.gapSteady]! += 1;
-  f[F.gapLast] = log;
+  if (c[C.gaps]! > 0) observeWait(record, log - f[F.gap]!);
+  compareGap(c, log);
+  c[C.gaps]! += 1;
+  addMoment(f, F.gap, c[C.gaps]!, log);
+  addRecent(f, F.recentGap, c[C.gaps]!, RECENT_CALLS, log);
   let bin = 0;
   while (bin < GAP_BINS_MS.length && gapMs >= GAP_BINS_MS[bin]!) bin++;
-  f[F.gapBins + bin]! += 1;
-  if (gapMs >= PAUSE_MS && call.time % 60_000 < ON_MINUTE_MS) f[F.onMinute]! += 1;
+  c[C.gapBins + bin]! += 1;
+  if (gapMs >= PAUSE_MS && call.time % 60_000 < ON_MINUTE_MS) c[C.onMinute]! += 1;
   // Calls a second, decaying over 10 s and 300 s.
   f[F.rate10s] = f[F.rate10s]! * Math.exp(-gapMs / 10_000) + 0.1;
   f[F.rate300s] = f[F.rate300s]! * Math.exp(-gapMs / 300_000) + 1 / 300;
@@ -181,73 +264,123 @@ function observePace({ f }: ClientRecord, call: ApiCall, gapMs: number): void {
   f[F.ratePeak300s] = Math.max(f[F.ratePeak300s]!, f[F.rate300s]!);
 }
 
-/** A wait of this much after a 429 or a failure counts as heeding it. */
+function compareGap(c: Uint16Array, log: number): void {
+  const steps = Math.min(0xffff, Math.round(log * GAP_STEPS));
+  const gaps = c[C.gaps]!;
+  const held = Math.min(gaps, LAST_GAPS);
+  if (gaps > 0 && Math.abs(steps - c[C.lastGaps + ((gaps - 1) % LAST_GAPS)]!) < STEADY_STEPS) c[C.gapSteady]! += 1;
+  for (let i = 0; i < held; i++)
+    if (Math.abs(steps - c[C.lastGaps + i]!) < KNOWN_STEPS) {
+      c[C.gapKnown]! += 1;
+      break;
+    }
+  c[C.lastGaps + (gaps % LAST_GAPS)] = steps;
+}
+
+function observeBurst({ f, t, c }: ClientRecord, { time }: ApiCall, gapMs: number): void {
+  if (gapMs >= 0 && gapMs <= BURST_GAP_MS) return;
+  const start = Math.max(0, time - t[T.sessionStart]!) / 1000;
+  c[C.bursts]! += 1;
+  if (c[C.bursts]! > 1) {
+    const period = Math.log1p(100 * Math.max(0, start - f[F.burstStart]!));
+    addMoment(f, F.burstPeriod, c[C.bursts]! - 1, period);
+  }
+  f[F.burstStart] = start;
+}
+
+/** One gap says no more than that it is some hundred times as long. */
+const MAX_LONGER = 5;
+/** So many calls after a 429 are looked at. */
+const LIMITED_CALLS = 8;
+
+/** @param longer how much longer the gap is than the others, as a logarithm */
+function observeWait({ f, c }: ClientRecord, longer: number): void {
+  const bounded = Math.max(-MAX_LONGER, Math.min(MAX_LONGER, longer));
+  if (isFailure(c[C.prevStatus]!)) {
+    c[C.backOffs]! += 1;
+    f[F.backOff]! += bounded;
+  }
+  if (c[C.sinceLimit]! === 0) return;
+  c[C.sinceLimit]! -= 1;
+  c[C.limitedGaps]! += 1;
+  f[F.limitedGap]! += bounded;
+}
+
+/** A wait of this much after a 429 counts as heeding it. */
 const WAIT_MS = 1000;
 
 /** What the client does after a 4xx or 5xx. A call that was under way before the answer came says nothing about that. */
-function observeAfterNo({ f, t, u }: ClientRecord, call: ApiCall, path: PathFacts): void {
+function observeAfterNo({ c, t, u }: ClientRecord, call: ApiCall, { path, object, attempt }: Asked): void {
   if (call.time < t[T.answered]!) return;
-  const before = f[F.prevStatus]!;
+  const before = c[C.prevStatus]!;
   const samePath = u[U.prevPath] === path.full;
-  const waits = call.time - t[T.answered]! >= WAIT_MS;
   if (isFailure(before)) {
-    f[F.afterFail]! += 1;
-    if (waits) f[F.afterFailWait]! += 1;
+    c[C.afterFail]! += 1;
+    if (u[U.prevTry] === attempt) c[C.afterFailSame]! += 1;
+    else if (u[U.prevRoute] === object.route) c[C.afterFailOther]! += 1;
   }
   if (before === 401) {
-    f[F.after401]! += 1;
-    if (path.isLogin && u[U.prevRoute] !== path.route) f[F.after401Login]! += 1;
-    if (samePath) f[F.after401Same]! += 1;
+    c[C.after401]! += 1;
+    if (path.isLogin && u[U.prevRoute] !== object.route && isAnswered(call)) c[C.after401Login]! += 1;
   } else if (before === 403) {
-    f[F.after403]! += 1;
-    if (!samePath) f[F.after403Onward]! += 1;
+    c[C.after403]! += 1;
+    if (!samePath) c[C.after403Onward]! += 1;
   } else if (before === 404) {
-    f[F.after404]! += 1;
-    if (!samePath && call.status === 404) f[F.after404Miss]! += 1;
+    c[C.after404]! += 1;
+    if (!samePath && call.status === 404) c[C.after404Miss]! += 1;
   } else if (before === 429) {
-    f[F.after429]! += 1;
-    if (waits) f[F.after429Wait]! += 1;
+    c[C.after429]! += 1;
+    if (call.time - t[T.answered]! >= WAIT_MS) c[C.after429Wait]! += 1;
   } else if (before >= 500) {
-    f[F.after5xx]! += 1;
-    if (samePath) f[F.after5xxSame]! += 1;
+    c[C.after5xx]! += 1;
+    if (samePath) c[C.after5xxSame]! += 1;
   }
 }
 
 function methodSlot(method: string): number {
   switch (method) {
     case 'GET':
-      return F.get;
+      return C.get;
     case 'POST':
-      return F.post;
+      return C.post;
     case 'PUT':
     case 'PATCH':
-      return F.write;
+      return C.write;
     case 'DELETE':
-      return F.remove;
+      return C.remove;
     case 'HEAD':
-      return F.head;
+      return C.head;
     case 'OPTIONS':
-      return F.options;
+      return C.options;
     default:
-      return F.otherMethod;
+      return C.otherMethod;
   }
 }
 
-function observeRequest({ f, u, d }: ClientRecord, call: ApiCall, path: PathFacts, query: QueryFacts | null): void {
-  f[methodSlot(call.method)]! += 1;
+function observeRequest({ f, u, c, d }: ClientRecord, call: ApiCall, { path, query, target }: Asked): void {
+  c[methodSlot(call.method)]! += 1;
   f[F.depthSum]! += path.depth;
-  if (path.isAsset) f[F.asset]! += 1;
-  if (path.probe === 'hard' || (path.probe === 'soft' && !isThere(call))) f[F.probe]! += 1;
-  if (path.isInjected || query?.isInjected) f[F.injected]! += 1;
-  if (query !== null) f[F.query]! += 1;
-  if (query?.isPaged) f[F.paged]! += 1;
-  const asked = query === null ? path.full : combine(path.full, query.full);
-  if (isRecent(u, asked)) f[F.repeat]! += 1;
-  const isNew = addDistinct(d, D.paths, 64, asked);
-  addRecent(f, F.recentNew, f[F.calls]! + 1, RECENT_CALLS, isNew ? 1 : 0);
-  if (call.status === 404) addDistinct(d, D.missed, 32, asked);
-  u[U.recentPaths + (u[U.pathAt]! % 8)] = asked;
-  u[U.pathAt]! += 1;
+  if (path.isAsset) c[C.asset]! += 1;
+  if (path.probe === 'hard' || (path.probe === 'soft' && !isThere(call))) c[C.probe]! += 1;
+  if (path.isInjected || query?.isInjected) c[C.injected]! += 1;
+  if (query !== null) {
+    c[C.query]! += 1;
+    if (query.isPaged) c[C.paged]! += 1;
+    addDistinct(d, D.queryShapes, 16, combine(path.route, query.shape));
+  }
+  if (isRecent(u, target)) c[C.repeat]! += 1;
+  const isNew = addDistinct(d, D.paths, 64, target);
+  if (isNew) c[C.news]! += 1;
+  addRecent(f, F.recentNew, c[C.calls]! + 1, RECENT_CALLS, isNew ? 1 : 0);
+  if (call.status === 404) addDistinct(d, D.missed, 32, target);
+  u[U.recentPaths + (c[C.calls]! & 7)] = target;
+  observeTarget(f, c[C.calls]! + 1, call, path.marks + (query?.marks ?? 0));
+}
+
+function observeTarget(f: Float32Array, n: number, { path, query }: ApiCall, marks: number): void {
+  const length = path.length + (query?.length ?? 0);
+  addMoment(f, F.targetLength, n, Math.log1p(length));
+  addMoment(f, F.targetMarks, n, length === 0 ? 0 : marks / length);
 }
 
 /** Whether the answer shows that what was asked for exists; a redirect may only lead to HTTPS. */
@@ -255,118 +388,215 @@ function isThere({ status }: ApiCall): boolean {
   return status !== null && (status < 300 || status === 304);
 }
 
-function isRecent(u: Uint32Array, asked: number): boolean {
-  for (let i = 0; i < 8; i++) if (u[U.recentPaths + i] === asked) return true;
+function isRecent(u: Uint32Array, target: number): boolean {
+  for (let i = 0; i < 8; i++) if (u[U.recentPaths + i] === target) return true;
   return false;
 }
 
-function observeObject(record: ClientRecord, call: ApiCall, path: PathFacts, object: AskedObject): void {
-  const { f, u, d } = record;
+/** An object in a list takes about so many bytes. */
+const LISTED_OBJECT_BYTES = 100;
+/** What a list may have shown where its size is not told, or it was read before and has not changed. */
+const LISTED_OBJECTS = 20;
+
+function observeObject(record: ClientRecord, call: ApiCall, { path, object }: Asked): void {
+  const { f, u, c, d } = record;
   addDistinct(d, D.routes, 32, object.route);
+  addRecent(f, F.recentObject, c[C.calls]! + 1, RECENT_CALLS, object.hash === 0 ? 0 : 1);
   // A list that was answered: items under it were shown, not guessed.
   const isListed = object.list !== 0 && u[U.lists + (object.list & 7)] === object.list;
-  if (path.leafKind === 'literal' && object.route === path.route && isAnswered(call)) u[U.lists + (path.route & 7)] = path.route;
+  if (path.leafKind === 'literal' && object.route === path.route && isAnswered(call)) {
+    u[U.lists + (path.route & 7)] = path.route;
+    f[F.shown]! += shownBy(call);
+  }
   if (object.hash === 0) return;
-  f[F.idCalls]! += 1;
-  if (isListed) f[F.idListed]! += 1;
-  if (addDistinct(d, D.objects, 64, object.hash)) f[F.idNovel]! += 1;
-  if (call.status === 401 || call.status === 403) f[F.idDenied]! += 1;
-  if (call.status === 404 || call.status === 410) f[F.idMissing]! += 1;
+  c[C.idCalls]! += 1;
+  if (isListed) c[C.idListed]! += 1;
+  if (addDistinct(d, D.objects, 64, object.hash)) c[C.idNovel]! += 1;
+  if (call.status === 401 || call.status === 403) c[C.idDenied]! += 1;
+  if (call.status === 404 || call.status === 410) c[C.idMissing]! += 1;
   if (!Number.isNaN(object.number)) observeOrder(record, object);
 }
 
-function observeOrder({ f, t, u }: ClientRecord, { route, number }: AskedObject): void {
+/** How many objects an answer without one of its own may have shown: a creation its own, a list by its size. */
+function shownBy({ method, status, responseBytes }: ApiCall): number {
+  if (method === 'HEAD' || method === 'OPTIONS') return 0;
+  if (status === 201) return 1;
+  return responseBytes === null || status === 304 ? LISTED_OBJECTS : responseBytes / LISTED_OBJECT_BYTES;
+}
+
+function observeOrder({ f, t, u, c }: ClientRecord, { route, number }: AskedObject): void {
   const slot = route & 3;
   if (u[U.idRoute + slot] === route) {
     const step = number - t[T.idLast + slot]!;
-    f[F.idOrdered]! += 1;
-    if (step > 0) f[F.idAscending]! += 1;
-    if (step === 1) f[F.idUnit]! += 1;
+    c[C.idOrdered]! += 1;
+    if (step > 0) c[C.idAscending]! += 1;
+    if (step === 1) c[C.idUnit]! += 1;
     f[F.idStepSum]! += Math.log1p(Math.abs(step));
   }
   u[U.idRoute + slot] = route;
   t[T.idLast + slot] = number;
 }
 
+/** Calls of one route after the other, and failures in a row on each of a few routes. */
+function observeRoute({ u, c }: ClientRecord, { status, responseBytes }: ApiCall, { object }: Asked): void {
+  const { route } = object;
+  if (c[C.calls]! > 0 && u[U.prevRoute] === route) {
+    c[C.routeSame]! += 1;
+    c[C.routeStay]! += 1;
+    c[C.routeStayMax] = Math.max(c[C.routeStayMax]!, c[C.routeStay]!);
+    if (responseBytes !== null && u[U.prevSize] !== 0) {
+      c[C.sizeAgain]! += 1;
+      if (u[U.prevSize] === sizeMark(responseBytes)) c[C.sizeSame]! += 1;
+    }
+  } else c[C.routeStay] = 0;
+  u[U.prevSize] = responseBytes === null ? 0 : sizeMark(responseBytes);
+  if (status !== null) observeRouteFailures(u, c, route, isFailure(status));
+}
+
+/** Never 0, which stands for none. */
+function sizeMark(bytes: number): number {
+  return (bytes % 0xffff_fffe) + 1;
+}
+
+function observeRouteFailures(u: Uint32Array, c: Uint16Array, route: number, fails: boolean): void {
+  const slot = route & 3;
+  if (u[U.failRoute + slot] !== route) {
+    if (!fails) return;
+    u[U.failRoute + slot] = route;
+    c[C.routeFails + slot] = 0;
+    c[C.routeOk + slot] = 0;
+  }
+  if (!fails) {
+    c[C.routeFails + slot] = 0;
+    c[C.routeOk + slot]! += 1;
+    return;
+  }
+  c[C.routeFails + slot]! += 1;
+  if (c[C.routeFails + slot]! <= c[C.routeFailRun]!) return;
+  c[C.routeFailRun] = c[C.routeFails + slot]!;
+  c[C.routeFailOk] = c[C.routeOk + slot]!;
+}
+
 function statusSlot(status: number): number {
-  if (status === 304) return F.notModified;
-  if (status < 300) return F.ok;
-  if (status < 400) return F.redirect;
-  if (status >= 500) return F.s5xx;
-  return STATUS_SLOTS[status] ?? F.otherError;
+  if (status === 304) return C.notModified;
+  if (status < 300) return C.ok;
+  if (status < 400) return C.redirect;
+  if (status >= 500) return C.s5xx;
+  return STATUS_SLOTS[status] ?? C.otherError;
 }
 const STATUS_SLOTS: Record<number, number> = {
-  400: F.invalid,
-  402: F.invalid,
-  409: F.invalid,
-  422: F.invalid,
-  401: F.s401,
-  403: F.s403,
-  404: F.s404,
-  410: F.s404,
-  429: F.s429,
+  400: C.invalid,
+  402: C.invalid,
+  409: C.invalid,
+  422: C.invalid,
+  401: C.s401,
+  403: C.s403,
+  404: C.s404,
+  410: C.s404,
+  429: C.s429,
 };
 
-function observeAnswer({ f, u }: ClientRecord, status: number, path: PathFacts): void {
-  f[F.statusKnown]! += 1;
-  f[statusSlot(status)]! += 1;
+function observeAnswer({ f, u, c }: ClientRecord, status: number, path: PathFacts): void {
+  c[C.statusKnown]! += 1;
+  c[statusSlot(status)]! += 1;
   const fails = isFailure(status);
-  f[F.failRun] = fails ? f[F.failRun]! + 1 : 0;
-  f[F.maxFailRun] = Math.max(f[F.maxFailRun]!, f[F.failRun]!);
-  addRecent(f, F.recentFail, f[F.statusKnown]!, RECENT_CALLS, fails ? 1 : 0);
+  c[C.failRun] = fails ? c[C.failRun]! + 1 : 0;
+  c[C.maxFailRun] = Math.max(c[C.maxFailRun]!, c[C.failRun]!);
+  if (status === 429) c[C.sinceLimit] = LIMITED_CALLS;
+  addRecent(f, F.recentFail, c[C.statusKnown]!, RECENT_CALLS, fails ? 1 : 0);
   if (status >= 400) u[U.failedPath] = path.full;
   else if (u[U.failedPath] === path.full && path.full !== 0) {
-    f[F.recovered]! += 1;
+    c[C.recovered]! += 1;
     u[U.failedPath] = 0;
   }
 }
 
-function observeLogin({ f, u, d }: ClientRecord, { status, method, account }: ApiCall, path: PathFacts): void {
-  if (account === null && !(path.isLogin && method === 'POST')) return;
+/** Bits of C.pending. */
+const PENDING_LOGIN = 1;
+const PENDING_SIGNUP = 2;
+
+function isLogin({ account, method }: ApiCall, { path }: Asked): boolean {
+  return account !== null || (path.isLogin && method === 'POST');
+}
+
+function observeLogin({ u, c, d }: ClientRecord, call: ApiCall, asked: Asked): void {
+  if (!isLogin(call, asked)) return;
+  const { status, account } = call;
   if (status !== null) {
-    f[F.login]! += 1;
-    if (isFailure(status)) f[F.loginFail]! += 1;
-    else if (status < 400) f[F.loginOk]! += 1;
+    c[C.login]! += 1;
+    if (isFailure(status)) c[C.loginFail]! += 1;
+    else if (status < 400) {
+      c[C.loginOk]! += 1;
+      c[C.pending] = c[C.pending]! | PENDING_LOGIN;
+    }
   }
   if (account === null) return;
   const hash = hashString(account);
   addDistinct(d, D.accounts, 16, hash);
-  if (status !== null && u[U.account] === hash) f[F.accountSame]! += 1;
+  if (status !== null && u[U.account] === hash) c[C.accountSame]! += 1;
   u[U.account] = hash;
 }
 
-function observeSizes({ f }: ClientRecord, { responseBytes, requestBytes }: ApiCall): void {
-  if (responseBytes !== null) {
-    f[F.answerSized]! += 1;
-    addMoment(f, F.answerSize, f[F.answerSized]!, Math.log1p(responseBytes));
+function observePurpose({ c }: ClientRecord, call: ApiCall, asked: Asked): void {
+  const { purpose } = asked;
+  if (purpose >= 0) {
+    c[C.purpose + purpose]! += 1;
+    if (isFailure(call.status)) c[C.purposeFail + purpose]! += 1;
   }
-  if (requestBytes !== null) {
-    f[F.requestSized]! += 1;
-    addMoment(f, F.requestSize, f[F.requestSized]!, Math.log1p(requestBytes));
+  if (purpose === SIGNUP && isAnswered(call)) {
+    c[C.signupOk]! += 1;
+    c[C.pending] = c[C.pending]! | PENDING_SIGNUP;
+  } else if (c[C.pending]! !== 0 && isAnswered(call) && !isLogin(call, asked)) {
+    // What was got is made use of.
+    if (c[C.pending]! & PENDING_LOGIN) c[C.loginUsed]! += 1;
+    if (c[C.pending]! & PENDING_SIGNUP) c[C.signupUsed]! += 1;
+    c[C.pending] = 0;
   }
 }
 
-function observeVoice({ f, u }: ClientRecord, call: ApiCall): void {
-  const software = softwareOf(call.userAgent);
-  if (software.name === 'none') f[F.noAgent]! += 1;
-  if (software.isBrowser) f[F.browserAgent]! += 1;
-  if (software.isLibrary) f[F.libraryAgent]! += 1;
-  if (software.isTool) f[F.toolAgent]! += 1;
-  if (software.isDeclaredBot) f[F.declaredBot]! += 1;
-  if (changes(u, U.agent, software.hash, f)) f[F.agentChanges]! += 1;
-  if (tellsVoice(call)) f[F.voiceKnown]! += 1;
-  if (call.accept === '*/*') f[F.acceptAny]! += 1;
-  if (call.acceptLanguage) f[F.language]! += 1;
-  if (call.acceptEncoding) f[F.encoding]! += 1;
-  if (call.referer) f[F.referer]! += 1;
-  if (call.hasCookie !== null) f[F.cookieKnown]! += 1;
-  if (call.hasCookie) f[F.cookie]! += 1;
-  if (call.headerNames !== null) {
-    f[F.headersKnown]! += 1;
-    if (changes(u, U.shape, shapeOf(call.method, call.headerNames), f)) f[F.shapeChanges]! += 1;
+function observeSizes({ f, c }: ClientRecord, { responseBytes, requestBytes }: ApiCall): void {
+  if (responseBytes !== null) {
+    c[C.answerSized]! += 1;
+    addMoment(f, F.answerSize, c[C.answerSized]!, Math.log1p(responseBytes));
   }
-  if (call.httpVersion?.startsWith('2') || call.httpVersion?.startsWith('3')) f[F.http2]! += 1;
-  observeConnection(f, u, call);
+  if (requestBytes !== null) {
+    c[C.requestSized]! += 1;
+    addMoment(f, F.requestSize, c[C.requestSized]!, Math.log1p(requestBytes));
+  }
+}
+
+function observeVoice(record: ClientRecord, call: ApiCall): void {
+  const { u, c } = record;
+  const software = softwareOf(call.userAgent);
+  if (software.name === 'none') c[C.noAgent]! += 1;
+  if (software.isBrowser) c[C.browserAgent]! += 1;
+  if (software.isLibrary) c[C.libraryAgent]! += 1;
+  if (software.isTool) c[C.toolAgent]! += 1;
+  if (software.isDeclaredBot) c[C.declaredBot]! += 1;
+  if (changes(u, U.agent, software.hash, c)) c[C.agentChanges]! += 1;
+  if (tellsVoice(call)) c[C.voiceKnown]! += 1;
+  if (call.accept === '*/*') c[C.acceptAny]! += 1;
+  if (call.acceptLanguage) c[C.language]! += 1;
+  if (call.acceptEncoding) c[C.encoding]! += 1;
+  if (call.referer) c[C.referer]! += 1;
+  if (call.hasCookie !== null) c[C.cookieKnown]! += 1;
+  if (call.hasCookie) c[C.cookie]! += 1;
+  if (call.headerNames !== null) observeHeaders(record, call.method, call.headerNames);
+  const marks = call.headerNames === null ? null : c[C.headerMarks]!;
+  if (beliesAgent(software, call, marks)) c[C.disguised]! += 1;
+  if (software.isBrowser && marks !== null && (marks & HEADER_MARK.fetch) === 0) c[C.bareBrowser]! += 1;
+  observeConnection(u, c, call, software);
+}
+
+function observeHeaders({ f, u, c }: ClientRecord, method: string, names: readonly string[]): void {
+  c[C.headersKnown]! += 1;
+  const before = u[U.shape];
+  const shape = shapeOf(method, names);
+  if (changes(u, U.shape, shape, c)) c[C.shapeChanges]! += 1;
+  // Of most calls the names are those of the call before.
+  if (before !== shape || c[C.headersKnown]! === 1) c[C.headerMarks] = markHeaders(names);
+  if (c[C.headerMarks]! & HEADER_MARK.conditional) c[C.conditional]! += 1;
+  f[F.headerNames]! += (names.length - f[F.headerNames]!) / c[C.headersKnown]!;
 }
 
 /** Whether the gateway tells more of the headers than the user agent and the referer, which every access log has. */
@@ -380,18 +610,31 @@ function shapeOf(method: string, names: readonly string[]): number {
   return hash;
 }
 
-function observeConnection(f: Float32Array, u: Uint32Array, call: ApiCall): void {
+function observeConnection(u: Uint32Array, c: Uint16Array, call: ApiCall, software: Software): void {
+  const isHttp2 = call.httpVersion !== null && /^[23]/.test(call.httpVersion);
+  if (isHttp2) c[C.http2]! += 1;
   if (call.ja4 !== null || call.tlsVersion !== null || call.tlsCipher !== null) {
-    f[F.tls]! += 1;
-    if (call.tlsResumed) f[F.tlsResumed]! += 1;
-    if (changes(u, U.tls, handshakeOf(call), f)) f[F.tlsChanges]! += 1;
+    c[C.tls]! += 1;
+    if (call.tlsResumed) c[C.tlsResumed]! += 1;
+    if (changes(u, U.tls, handshakeOf(call), c)) c[C.tlsChanges]! += 1;
+    if (software.isBrowser && call.httpVersion !== null && !isHttp2) c[C.oldBrowser]! += 1;
   }
+  if (call.ja4 !== null) observeHandshake(c, call.ja4, software);
   if (call.connectionId === null && call.connectionRequests === null) return;
-  f[F.connectionKnown]! += 1;
+  c[C.connectionKnown]! += 1;
   const connection = call.connectionId === null ? 0 : hashString(call.connectionId);
   const isNew = call.connectionRequests === null ? u[U.connection] !== connection : call.connectionRequests <= 1;
-  if (isNew) f[F.connectionNew]! += 1;
+  if (isNew) c[C.connectionNew]! += 1;
   u[U.connection] = connection;
+}
+
+function observeHandshake(c: Uint16Array, ja4: string, { isBrowser }: Software): void {
+  const facts = readHandshake(ja4);
+  c[C.ja4Known]! += 1;
+  c[C.ja4Ciphers] = facts.ciphers;
+  c[C.ja4Extensions] = facts.extensions;
+  if (facts.offersHttp2) c[C.ja4Http2]! += 1;
+  if (isBrowser && !isBrowserHandshake(facts)) c[C.oddBrowser]! += 1;
 }
 
 function handshakeOf({ ja4, tlsVersion, tlsCipher }: ApiCall): number {
@@ -400,28 +643,58 @@ function handshakeOf({ ja4, tlsVersion, tlsCipher }: ApiCall): number {
 }
 
 /** Whether a slot's hash differs from the call before; the first call of a session changes nothing. */
-function changes(u: Uint32Array, slot: number, hash: number, f: Float32Array): boolean {
+function changes(u: Uint32Array, slot: number, hash: number, c: Uint16Array): boolean {
   const before = u[slot]!;
   u[slot] = hash;
-  return f[F.calls]! > 0 && before !== hash;
+  return c[C.calls]! > 0 && before !== hash;
 }
 
-function observeIdentity({ f, d }: ClientRecord, call: ApiCall, caller: Caller): void {
-  f[F.strength] = Math.max(f[F.strength]!, caller.strength);
+function observeIdentity({ c, d }: ClientRecord, call: ApiCall, caller: Caller): void {
+  c[C.strength] = Math.max(c[C.strength]!, caller.strength);
   addDistinct(d, D.addresses, 16, hashString(call.clientIp));
   if (call.subject === null) return;
-  f[F.subjectCalls]! += 1;
+  c[C.subjectCalls]! += 1;
   addDistinct(d, D.subjects, 16, hashString(call.subject));
-  if (call.status === 401) f[F.subjectRejected]! += 1;
+  if (call.status === 401) c[C.subjectRejected]! += 1;
 }
 
-function closeCall({ f, t, u }: ClientRecord, call: ApiCall, path: PathFacts): void {
-  f[F.calls]! += 1;
-  f[F.prevStatus] = call.status ?? 0;
+function closeCall({ t, u, c }: ClientRecord, call: ApiCall, { path, object, attempt }: Asked): void {
+  c[C.calls]! += 1;
+  c[C.prevStatus] = call.status ?? 0;
   u[U.prevPath] = path.full;
-  u[U.prevRoute] = path.route;
+  u[U.prevRoute] = object.route;
+  u[U.prevTry] = attempt;
   t[T.last] = Math.max(t[T.last]!, call.time);
   t[T.answered] = call.time + Math.min(call.durationMs ?? 0, SESSION.graceMs);
+}
+
+function observeCohort(record: ClientRecord, call: ApiCall, asked: Asked, caller: Caller, cohorts: CohortTable): void {
+  const account = call.account === null ? 0 : hashString(call.account) || 1;
+  cohorts.count(record, call.time, tallyOf(record.c, call, asked), caller.clientId ?? '', account);
+}
+
+/** From this call on a client is no longer brief. */
+const STAYED_CALLS = 4;
+
+/** What a call adds to the cohort's sums. */
+function tallyOf(c: Uint16Array, call: ApiCall, asked: Asked): Tally {
+  const fails = isFailure(call.status);
+  const login = isLogin(call, asked);
+  const paying = asked.purpose === PAYMENT || READ_PURPOSES.has(asked.purpose);
+  const denied = fails && asked.object.hash !== 0;
+  return (
+    (1 << K.calls) |
+    (Number(c[C.calls] === 1) << K.brief) |
+    (Number(c[C.calls] === STAYED_CALLS) << K.stayed) |
+    (Number(login) << K.logins) |
+    (Number(login && fails) << K.loginFails) |
+    (Number(fails) << K.failures) |
+    (Number(denied) << K.denied) |
+    (Number(asked.purpose === SIGNUP) << K.signups) |
+    (Number(asked.purpose === MESSAGE) << K.messages) |
+    (Number(paying) << K.payments) |
+    (Number(paying && fails) << K.paymentFails)
+  );
 }
 
 /** Snapshots come at calls 1, 2, 3, 5, 8, 13, … of a session, and from 144 on at every 89th. */

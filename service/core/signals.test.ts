@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { isRejection } from './api-call.ts';
 import { callsOf } from './calls.test.data.ts';
-import { createRecord } from './client-record.ts';
+import { createRecord, K } from './client-record.ts';
+import { O } from './cohort.ts';
 import type { ApiCall } from './contracts.ts';
 import { createObserver, type Snapshot } from './observe.ts';
 import { observe } from './session.ts';
@@ -75,11 +76,13 @@ function recordOf([n, stepMs, make]: Scenario['bad']) {
   return record;
 }
 
+const OF_CLIENTS = SIGNALS.filter(({ name }) => !name.startsWith('cohort-'));
+
 test('every signal has a scenario, and a name of its own', () => {
-  assert.deepEqual(Object.keys(SCENARIOS).sort(), SIGNALS.map((signal) => signal.name).sort());
+  assert.deepEqual(Object.keys(SCENARIOS).sort(), OF_CLIENTS.map((signal) => signal.name).sort());
 });
 
-for (const { name, watched } of SIGNALS)
+for (const { name, watched } of OF_CLIENTS)
   describe(name, () => {
     const { bad, good } = SCENARIOS[name]!;
     test('fires where it should, with a value and a text that holds it', () => {
@@ -122,4 +125,25 @@ test('a watched signal is scored at the call that fires it, not at the next on t
     fired.map((seen) => !isRejection(seen) && seen.snapshot?.calls),
     [1, 2, 3, 5, 7],
   );
+});
+
+describe('cohort-login-failures', () => {
+  const fires = (status: number, clients: number, fails: number, logins: number) => {
+    const others = new Float32Array(O.size);
+    others[O.clients] = clients;
+    others[K.loginFails] = fails;
+    others[K.logins] = logins;
+    others[K.calls] = logins;
+    return firedSignals(recordOf([1, 0, () => login(status)]), others).find(({ name }) => name === 'cohort-login-failures');
+  };
+  test('fires for a client that failed where many others did, and says how many', () => {
+    const fired = fires(401, 280, 830, 850);
+    assert.equal(fired?.value, 830);
+    assert.match(fired.text, /^about 280 other clients with the same fingerprint failed about 830 logins/);
+  });
+  test('not for one that logged in, for a few others, or where most others succeed', () => {
+    assert.equal(fires(200, 280, 830, 850), undefined);
+    assert.equal(fires(401, 5, 830, 850), undefined);
+    assert.equal(fires(401, 280, 80, 850), undefined);
+  });
 });

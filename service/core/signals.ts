@@ -2,117 +2,135 @@
  * The signal table: facts that a person can check in the log. They explain a verdict and, where `watched`, call for a
  * snapshot the moment they first fire; they never decide by themselves.
  */
-import { type ClientRecord, D, F } from './client-record.ts';
+import { C, type ClientRecord, D, K, U } from './client-record.ts';
+import { NO_COHORT, O } from './cohort.ts';
 import { countDistinct } from './stats.ts';
+
+/** Of the client's counts, its sketches, and what the others of its cohort did, which only signals not watched may use. */
+type Read<V> = (c: Uint16Array, d: Uint8Array, others: Float32Array) => V;
 
 export interface Signal {
   readonly name: string;
   readonly watched: boolean;
-  readonly fires: (f: Float32Array, d: Uint8Array) => boolean;
+  readonly fires: Read<boolean>;
   /** What was counted. */
-  readonly value: (f: Float32Array, d: Uint8Array) => number;
-  readonly text: (f: Float32Array, d: Uint8Array) => string;
+  readonly value: Read<number>;
+  readonly text: Read<string>;
 }
 
-const count = (slot: number) => (f: Float32Array) => f[slot]!;
+const count = (slot: number) => (c: Uint16Array) => c[slot]!;
 
 /** Estimates, and never more than there were tries. */
-const accountsTried = (f: Float32Array, d: Uint8Array) => Math.round(Math.min(f[F.login]!, countDistinct(d, D.accounts, 16)));
-const credentialsTried = (f: Float32Array, d: Uint8Array) =>
-  Math.round(Math.min(f[F.subjectCalls]!, countDistinct(d, D.subjects, 16)));
+const accountsTried = (c: Uint16Array, d: Uint8Array) => Math.round(Math.min(c[C.login]!, countDistinct(d, D.accounts, 16)));
+const credentialsTried = (c: Uint16Array, d: Uint8Array) =>
+  Math.round(Math.min(c[C.subjectCalls]!, countDistinct(d, D.subjects, 16)));
 
 export const SIGNALS: readonly Signal[] = [
   {
     name: 'ids-in-order',
     watched: true,
-    fires: (f) => f[F.idUnit]! >= 20 && f[F.idUnit]! > 0.7 * f[F.idOrdered]! && f[F.idListed]! < 0.2 * f[F.idCalls]!,
-    value: count(F.idAscending),
-    text: (f) => `asked for ${f[F.idAscending]! + 1} object ids in ascending order without having listed them`,
+    fires: (c) => c[C.idUnit]! >= 20 && c[C.idUnit]! > 0.7 * c[C.idOrdered]! && c[C.idListed]! < 0.2 * c[C.idCalls]!,
+    value: count(C.idAscending),
+    text: (c) => `asked for ${c[C.idAscending]! + 1} object ids in ascending order without having listed them`,
   },
   {
     name: 'login-failures',
     watched: true,
-    fires: (f) => f[F.loginFail]! >= 5 && f[F.loginFail]! > 4 * f[F.loginOk]!,
-    value: count(F.loginFail),
-    text: (f) => `${f[F.loginFail]} of ${f[F.login]} logins failed`,
+    fires: (c) => c[C.loginFail]! >= 5 && c[C.loginFail]! > 4 * c[C.loginOk]!,
+    value: count(C.loginFail),
+    text: (c) => `${c[C.loginFail]} of ${c[C.login]} logins failed`,
   },
   {
     name: 'many-accounts',
     watched: true,
     // One address may log in many people, and a server may do so for all of its users; most of them know their password.
-    fires: (f, d) => f[F.login]! >= 5 && f[F.loginFail]! > f[F.loginOk]! && accountsTried(f, d) >= 5,
+    fires: (c, d) => c[C.login]! >= 5 && c[C.loginFail]! > c[C.loginOk]! && accountsTried(c, d) >= 5,
     value: accountsTried,
-    text: (f, d) => `tried about ${accountsTried(f, d)} accounts in ${f[F.login]} logins`,
+    text: (c, d) => `tried about ${accountsTried(c, d)} accounts in ${c[C.login]} logins`,
   },
   {
     name: 'refused-credentials',
     watched: true,
     // A client whose token is renewed each hour is refused once an hour, and that is all.
-    fires: (f, d) =>
-      f[F.subjectRejected]! >= 5 && f[F.subjectRejected]! > 0.5 * f[F.subjectCalls]! && credentialsTried(f, d) >= 5,
+    fires: (c, d) =>
+      c[C.subjectRejected]! >= 5 && c[C.subjectRejected]! > 0.5 * c[C.subjectCalls]! && credentialsTried(c, d) >= 5,
     value: credentialsTried,
-    text: (f, d) => `${f[F.subjectRejected]} calls refused with about ${credentialsTried(f, d)} different credentials`,
+    text: (c, d) => `${c[C.subjectRejected]} calls refused with about ${credentialsTried(c, d)} different credentials`,
   },
   {
     name: 'walks-on-404',
     watched: true,
-    fires: (f) => f[F.after404Miss]! >= 10 && f[F.s404]! > 0.6 * f[F.statusKnown]!,
-    value: count(F.s404),
-    text: (f) => `${f[F.s404]} of ${f[F.calls]} calls asked for what is not there, one after the other`,
+    fires: (c) => c[C.after404Miss]! >= 10 && c[C.s404]! > 0.6 * c[C.statusKnown]!,
+    value: count(C.s404),
+    text: (c) => `${c[C.s404]} of ${c[C.calls]} calls asked for what is not there, one after the other`,
   },
   {
     name: 'probes',
     watched: true,
-    fires: (f) => f[F.probe]! >= 3,
-    value: count(F.probe),
-    text: (f) => `asked ${f[F.probe]} times for files that only scanners ask for`,
+    fires: (c) => c[C.probe]! >= 3,
+    value: count(C.probe),
+    text: (c) => `asked ${c[C.probe]} times for files that only scanners ask for`,
   },
   {
     name: 'injections',
     watched: false,
-    fires: (f) => f[F.injected]! >= 3,
-    value: count(F.injected),
-    text: (f) => `${f[F.injected]} requests look like injections`,
+    fires: (c) => c[C.injected]! >= 3,
+    value: count(C.injected),
+    text: (c) => `${c[C.injected]} requests look like injections`,
   },
   {
     name: 'ignores-limit',
     watched: true,
-    fires: (f) => f[F.after429]! - f[F.after429Wait]! >= 5,
-    value: (f) => f[F.after429]! - f[F.after429Wait]!,
-    text: (f) => `went on at once after ${f[F.after429]! - f[F.after429Wait]!} of ${f[F.after429]} rate limits`,
+    fires: (c) => c[C.after429]! - c[C.after429Wait]! >= 5,
+    value: (c) => c[C.after429]! - c[C.after429Wait]!,
+    text: (c) => `went on at once after ${c[C.after429]! - c[C.after429Wait]!} of ${c[C.after429]} rate limits`,
   },
   {
     name: 'goes-on-after-403',
     watched: true,
-    fires: (f) => f[F.after403Onward]! >= 8 && f[F.s403]! > 0.3 * f[F.statusKnown]!,
-    value: count(F.after403Onward),
-    text: (f) => `went on to another path after ${f[F.after403Onward]} of ${f[F.after403]} denials`,
+    fires: (c) => c[C.after403Onward]! >= 8 && c[C.s403]! > 0.3 * c[C.statusKnown]!,
+    value: count(C.after403Onward),
+    text: (c) => `went on to another path after ${c[C.after403Onward]} of ${c[C.after403]} denials`,
   },
   {
     name: 'declared-tool',
     watched: false,
-    fires: (f) => f[F.toolAgent]! > 0,
-    value: count(F.toolAgent),
+    fires: (c) => c[C.toolAgent]! > 0,
+    value: count(C.toolAgent),
     text: () => 'names a security tool as its user agent',
   },
   {
     name: 'heeds-limit',
     watched: false,
-    fires: (f) => f[F.after429Wait]! >= 2 && f[F.after429Wait]! === f[F.after429]!,
-    value: count(F.after429Wait),
-    text: (f) => `waited after each of ${f[F.after429]} rate limits`,
+    fires: (c) => c[C.after429Wait]! >= 2 && c[C.after429Wait]! === c[C.after429]!,
+    value: count(C.after429Wait),
+    text: (c) => `waited after each of ${c[C.after429]} rate limits`,
   },
   {
     name: 'reads-conditionally',
     watched: false,
-    fires: (f) => f[F.notModified]! >= 3,
-    value: count(F.notModified),
-    text: (f) => `${f[F.notModified]} answers were "not modified": it keeps what it has read`,
+    fires: (c) => c[C.notModified]! >= 3,
+    value: count(C.notModified),
+    text: (c) => `${c[C.notModified]} answers were "not modified": it keeps what it has read`,
+  },
+  {
+    name: 'cohort-login-failures',
+    watched: false,
+    // Of many clients with the same fingerprint most come to fail a login or two: each one's share says little.
+    fires: (c, _d, others) =>
+      c[C.loginFail]! > 0 &&
+      others[O.clients]! >= 20 &&
+      others[K.loginFails]! >= 30 &&
+      others[K.loginFails]! > 0.6 * others[K.logins]!,
+    value: (_c, _d, others) => Math.round(others[K.loginFails]!),
+    text: (_c, _d, others) =>
+      `about ${Math.round(others[O.clients]!)} other clients with the same fingerprint failed about ` +
+      `${Math.round(others[K.loginFails]!)} logins in the minutes before`,
   },
 ];
 
-// Which of them fired is kept as bits of a Float32, which counts to 2 ** 24.
-if (SIGNALS.length > 24) throw new Error('more signals than signalsSeen has bits');
+// Which of them fired is kept as bits of a Uint32.
+if (SIGNALS.length > 32) throw new Error('more signals than signalsSeen has bits');
 
 export interface FiredSignal {
   readonly name: string;
@@ -120,18 +138,23 @@ export interface FiredSignal {
   readonly value: number;
 }
 
-export function firedSignals({ f, d }: ClientRecord): FiredSignal[] {
-  return SIGNALS.filter((s) => s.fires(f, d)).map((s) => ({ name: s.name, text: s.text(f, d), value: s.value(f, d) }));
+/** @param others what the others of the client's cohort did */
+export function firedSignals({ c, d }: ClientRecord, others: Float32Array = NO_COHORT): FiredSignal[] {
+  return SIGNALS.filter((s) => s.fires(c, d, others)).map((s) => ({
+    name: s.name,
+    text: s.text(c, d, others),
+    value: s.value(c, d, others),
+  }));
 }
 
 /** Whether a watched signal fires for the first time in the session; marks those that have. */
-export function firesFirst({ f, d }: ClientRecord): boolean {
-  const seen = f[F.signalsSeen]!;
+export function firesFirst({ c, d, u }: ClientRecord): boolean {
+  const seen = u[U.signalsSeen]!;
   let fired = seen;
   for (let i = 0; i < SIGNALS.length; i++) {
     const signal = SIGNALS[i]!;
-    if (signal.watched && (seen & (1 << i)) === 0 && signal.fires(f, d)) fired |= 1 << i;
+    if (signal.watched && (seen & (1 << i)) === 0 && signal.fires(c, d, NO_COHORT)) fired |= 1 << i;
   }
-  f[F.signalsSeen] = fired;
-  return fired !== seen;
+  u[U.signalsSeen] = fired;
+  return u[U.signalsSeen] !== seen;
 }

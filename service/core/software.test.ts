@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { fingerprintOf, softwareOf } from './software.ts';
+import { beliesAgent, fingerprintOf, isBrowserHandshake, markHeaders, readHandshake, softwareOf } from './software.ts';
 
 type Kind = 'browser' | 'library' | 'tool' | 'bot' | 'other' | 'none';
 
@@ -138,4 +138,45 @@ describe('fingerprintOf', () => {
     assert.notEqual(fingerprintOf('t13d1516h2_8daaf6152771_x'), fingerprintOf('t13d1516h2_002f00350000_x'));
   });
   test('what is no JA4 stays as it is', () => assert.deepEqual(['odd', 'a_b', ''].map(fingerprintOf), ['odd', 'a_b', '']));
+});
+
+describe('readHandshake', () => {
+  test('numbers of ciphers and extensions, and HTTP/2', () => {
+    assert.deepEqual(readHandshake('t13d1516h2_8daaf6152771_e5627efa2ab1'), { ciphers: 15, extensions: 16, offersHttp2: true });
+    assert.deepEqual(readHandshake('q13i0310h3_55b375c5d22e_06cda9e17597').offersHttp2, true);
+    assert.deepEqual(readHandshake('t13d4907h1_0d8feac7bc37_7395dae3b2f3'), { ciphers: 49, extensions: 7, offersHttp2: false });
+  });
+  test('nothing of what is no JA4', () => {
+    for (const text of ['', 'odd', 't13d15', 't13dxx16h2_a_b', 't13d1516h2a_b', '\u{1f600}'.repeat(9)])
+      assert.deepEqual(readHandshake(text), { ciphers: 0, extensions: 0, offersHttp2: false });
+  });
+  test("browsers' own, and others", () => {
+    const isBrowsers = (ja4: string) => isBrowserHandshake(readHandshake(ja4));
+    for (const ja4 of ['t13d1516h2_a_b', 't13d1715h2_a_b', 't13d2014h2_a_b']) assert.ok(isBrowsers(ja4), ja4);
+    for (const ja4 of ['t13d1516h1_a_b', 't13d4907h2_a_b', 't13d0310h2_a_b', 'x']) assert.ok(!isBrowsers(ja4), ja4);
+  });
+});
+
+describe('beliesAgent', () => {
+  const BROWSER = 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0';
+  const belies = (userAgent: string, acceptEncoding: string | null, names: string[] | null, isTls = true) => {
+    const call = { acceptEncoding, tlsVersion: isTls ? 'TLSv1.3' : null, ja4: null };
+    return beliesAgent(softwareOf(userAgent), call, names === null ? null : markHeaders(names));
+  };
+  const full = ['user-agent', 'accept', 'accept-language', 'accept-encoding'];
+
+  test('a browser without a language, or with old compressions over TLS', () => {
+    assert.equal(belies(BROWSER, 'gzip, deflate, br', full), false);
+    assert.equal(belies(BROWSER, 'gzip, deflate', null, false), false);
+    assert.equal(belies(BROWSER, null, null), false);
+    assert.equal(belies(BROWSER, 'gzip, deflate, br', ['user-agent', 'accept-encoding']), true);
+    assert.equal(belies(BROWSER, 'gzip, deflate', full), true);
+  });
+  test("an app with another library's headers", () => {
+    assert.equal(belies('AcmeApp/3.2 okhttp/4.12.0', 'gzip', null), false);
+    assert.equal(belies('AcmeApp/3.2 okhttp/4.12.0', 'gzip, deflate', null), true);
+    assert.equal(belies('AcmeApp/31 CFNetwork/1494.0.7 Darwin/23.4.0', 'gzip, deflate, br', full), false);
+    assert.equal(belies('AcmeApp/31 CFNetwork/1494.0.7 Darwin/23.4.0', 'gzip, deflate', ['accept']), true);
+    assert.equal(belies('python-requests/2.32.3', 'gzip, deflate', ['accept']), false);
+  });
 });

@@ -1,5 +1,6 @@
 /** What a user agent and a TLS handshake claim. Only claims: features compare them with how the client behaves. */
 import { isbot } from 'isbot';
+import type { ApiCall } from './contracts.ts';
 import { RecentMap } from './recent-map.ts';
 import { hashString } from './stats.ts';
 
@@ -68,3 +69,68 @@ export function fingerprintOf(ja4: string): string {
   const to = ja4.indexOf('_', from + 1);
   return from < 0 || to < 0 ? ja4 : ja4.slice(1, 3) + ja4.slice(from, to);
 }
+
+/** What JA4 tells in its first part, `t13d1516h2`. */
+export interface HandshakeFacts {
+  readonly ciphers: number;
+  readonly extensions: number;
+  /** Whether HTTP/2 or HTTP/3 was offered first. */
+  readonly offersHttp2: boolean;
+}
+
+/** All zero where the text is no JA4. */
+export function readHandshake(ja4: string): HandshakeFacts {
+  const [ciphers, extensions] = [twoDigits(ja4, 4), twoDigits(ja4, 6)];
+  if (ciphers < 0 || extensions < 0 || ja4[10] !== '_') return { ciphers: 0, extensions: 0, offersHttp2: false };
+  return { ciphers, extensions, offersHttp2: ja4[8] === 'h' && (ja4[9] === '2' || ja4[9] === '3') };
+}
+
+/** The number of two digits at a place, -1 where there is none. */
+function twoDigits(text: string, at: number): number {
+  const [tens, units] = [text.charCodeAt(at) - 48, text.charCodeAt(at + 1) - 48];
+  return tens >= 0 && tens <= 9 && units >= 0 && units <= 9 ? tens * 10 + units : -1;
+}
+
+/** Browsers of the last ten years offer about that many ciphers and extensions, and HTTP/2. */
+export function isBrowserHandshake({ ciphers, extensions, offersHttp2 }: HandshakeFacts): boolean {
+  return ciphers >= 10 && ciphers <= 30 && extensions >= 9 && offersHttp2;
+}
+
+/** Bits of what the names of a call's headers tell. */
+export const HEADER_MARK = { conditional: 1, fetch: 2, language: 4, encoding: 8 } as const;
+const HEADER_MARKS = new Map<string, number>([
+  ['if-none-match', HEADER_MARK.conditional],
+  ['if-modified-since', HEADER_MARK.conditional],
+  ['sec-fetch-mode', HEADER_MARK.fetch],
+  ['sec-fetch-site', HEADER_MARK.fetch],
+  ['sec-ch-ua', HEADER_MARK.fetch],
+  ['accept-language', HEADER_MARK.language],
+  ['accept-encoding', HEADER_MARK.encoding],
+]);
+
+export function markHeaders(names: readonly string[]): number {
+  let marks = 0;
+  for (const name of names) marks |= HEADER_MARKS.get(name) ?? 0;
+  return marks;
+}
+
+/**
+ * Whether headers belie the user agent: a browser that names no language or no compression, or over TLS none newer than
+ * gzip; okhttp, Go or Dalvik, which ask for gzip alone, with Python's `gzip, deflate`; Apple's CFNetwork without a language.
+ *
+ * @param marks of markHeaders, null where the gateway tells no names
+ */
+export function beliesAgent(
+  { name, isBrowser }: Software,
+  { acceptEncoding, tlsVersion, ja4 }: Pick<ApiCall, 'acceptEncoding' | 'tlsVersion' | 'ja4'>,
+  marks: number | null,
+): boolean {
+  if (isBrowser) {
+    const full = HEADER_MARK.language | HEADER_MARK.encoding;
+    if (marks !== null && (marks & full) !== full) return true;
+    return acceptEncoding !== null && (tlsVersion !== null || ja4 !== null) && !acceptEncoding.includes('br');
+  }
+  if (GZIP_ONLY.test(name)) return acceptEncoding?.includes('deflate') === true;
+  return name === 'cfnetwork' && marks !== null && (marks & HEADER_MARK.language) === 0;
+}
+const GZIP_ONLY = /^(?:okhttp|dalvik|go-http-client)$/;

@@ -19,33 +19,49 @@ export function combine(a: number, b: number): number {
   return mix(Math.imul(a, 31) + b);
 }
 
+/** Ranks are kept in half a byte: 15 stands for some 32,000 values a register. */
+const MAX_RANK = 15;
+
 /**
- * HyperLogLog (Flajolet et al. 2007) over `size` one-byte registers from `at`; size is a power of two.
- * Returns whether a register grew, which for few values means "not seen before".
+ * HyperLogLog (Flajolet et al. 2007) over `size` registers, two a byte, in `size / 2` bytes from `at`; size is a power of
+ * two. Returns whether a register grew, which for few values means "not seen before".
  */
 export function addDistinct(registers: Uint8Array, at: number, size: number, hash: number): boolean {
-  const index = at + (hash & (size - 1));
+  const index = hash & (size - 1);
+  const byte = at + (index >> 1);
+  const shift = (index & 1) << 2;
   // Shifted first, since mix leaves 0 where it is.
-  const rank = Math.clz32(mix(hash + 0x9e3779b9) | 1) + 1;
-  if (rank <= registers[index]!) return false;
-  registers[index] = rank;
+  const rank = Math.min(MAX_RANK, Math.clz32(mix(hash + 0x9e3779b9) | 1) + 1);
+  const pair = registers[byte]!;
+  if (rank <= ((pair >> shift) & MAX_RANK)) return false;
+  registers[byte] = (pair & (0xf0 >> shift)) | (rank << shift);
   return true;
 }
 
-const HALVES = Float64Array.from({ length: 256 }, (_, rank) => 2 ** -rank);
+/** Of a byte with two ranks: the sum of 2 ** -rank, and how many are free. */
+const HALVES = Float64Array.from({ length: 256 }, (_, pair) => 2 ** -(pair & MAX_RANK) + 2 ** -(pair >> 4));
+const FREE = Uint8Array.from({ length: 256 }, (_, pair) => Number((pair & MAX_RANK) === 0) + Number(pair >> 4 === 0));
+const LOGARITHMS = Float64Array.from({ length: 129 }, (_, n) => Math.log(n));
 
 /** Estimated number of distinct values; linear counting while registers are free, as in the paper. */
 export function countDistinct(registers: Uint8Array, at: number, size: number): number {
   let sum = 0;
   let free = 0;
-  for (let i = at; i < at + size; i++) {
-    const rank = registers[i]!;
-    sum += HALVES[rank]!;
-    if (rank === 0) free++;
+  for (let i = at; i < at + (size >> 1); i++) {
+    sum += HALVES[registers[i]!]!;
+    free += FREE[registers[i]!]!;
   }
   const alpha = size === 16 ? 0.673 : size === 32 ? 0.697 : 0.709;
   const raw = (alpha * size * size) / sum;
-  return raw <= 2.5 * size && free > 0 ? size * Math.log(size / free) : raw;
+  return raw <= 2.5 * size && free > 0 ? size * (LOGARITHMS[size]! - LOGARITHMS[free]!) : raw;
+}
+
+/** Joins the registers of two sketches, `bytes` long, into `out`: the sketch of all that either has seen. */
+export function joinDistinct(a: Uint8Array, b: Uint8Array, bytes: number, out: Uint8Array): void {
+  for (let i = 0; i < bytes; i++) {
+    const [x, y] = [a[i]!, b[i]!];
+    out[i] = Math.max(x & 0xf0, y & 0xf0) | Math.max(x & MAX_RANK, y & MAX_RANK);
+  }
 }
 
 /** Welford's running mean and sum of squared deviations, at `at` and `at + 1`; `n` counts the new value too. */
@@ -66,7 +82,7 @@ export function share(part: number, whole: number): number {
 }
 
 /** Entropy of counts at `at` … `at + size`, divided by its maximum: 0 (all in one) to 1 (even). */
-export function evenness(counts: Float32Array, at: number, size: number): number {
+export function evenness(counts: ArrayLike<number>, at: number, size: number): number {
   let total = 0;
   for (let i = at; i < at + size; i++) total += counts[i]!;
   if (total === 0) return 0;

@@ -6,7 +6,7 @@ import { FEATURES, featureNames, featureSet } from './features.ts';
 import { STRENGTH } from './identify.ts';
 import type { Snapshot } from './observe.ts';
 import { readPolicy } from './policy.ts';
-import { type DecideContext, decide, type Explanation, type Scored, type Standing } from './verdict.ts';
+import { type DecideContext, decide, type Explanation, type Scored, type Standing, settleAll } from './verdict.ts';
 
 const policy = readPolicy(
   {
@@ -16,6 +16,7 @@ const policy = readPolicy(
     goodBelow: 0.3,
     minCallsForBad: 3,
     standingCalls: 8,
+    marginLogOdds: 1,
     actions: { good: 'allow', unsure: 'challenge', bad: 'deny' },
     ttlMs: { good: 86_400_000, unsure: 3_600_000, bad: 1_800_000 },
   },
@@ -164,7 +165,15 @@ describe('reasons', () => {
 });
 
 describe('a standing verdict', () => {
-  const standing: Standing = { verdict: 'bad', expiresAt: NOON + 1000, sessionStart: NOON - 9e6 };
+  const standing: Standing = {
+    verdict: 'bad',
+    score: 0.95,
+    novelty: 0.5,
+    calls: 21,
+    time: NOON + 1000 - policy.ttlMs.bad,
+    expiresAt: NOON + 1000,
+    sessionStart: NOON - 9e6,
+  };
 
   test('holds over the first calls of a new session, as long as it was given for', () => {
     const verdict = decideOn({ calls: 5 }, scoredAs(0.1), null, standing);
@@ -179,7 +188,7 @@ describe('a standing verdict', () => {
     ['the new session says enough', { calls: 8 }, {}],
     ['it has expired', { calls: 5 }, { expiresAt: NOON }],
     ['it was not bad', { calls: 5 }, { verdict: 'unsure' }],
-    ['the session is the same', { calls: 5 }, { sessionStart: NOON - 60_000 }],
+    ['it was carried over and the session says enough', { calls: 8 }, { sessionStart: NOON - 60_000, time: NOON - 30_000 }],
   ];
   for (const [when, snapshot, fields] of lifted)
     test(`does not hold when ${when}`, () =>
@@ -193,5 +202,84 @@ describe('a standing verdict', () => {
 
   test('holds while there is no score', () => {
     assert.equal(decideOn({ calls: 1 }, scoredAs(null, { error: 'ASSAY_SCORE_NOT_FINITE' }), null, standing).verdict, 'bad');
+  });
+});
+
+describe('settled verdicts', () => {
+  /** Snapshots of one session at calls 1, 2, 3, 5, … with these scores; a second number is the novelty. */
+  const settled = (...scores: (number | null | readonly [number, number])[]) => {
+    const calls = [1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233];
+    const snapshots = scores.map((given, i) => {
+      const [score, novelty] = Array.isArray(given) ? given : [given as number | null, 0.5];
+      return { calls: calls[i % 12]! + 233 * Math.floor(i / 12), time: NOON + i * 1000, sessionStart: NOON, score, novelty };
+    });
+    return settleAll(snapshots, policy).join(' ');
+  };
+
+  const table: [string, string, string][] = [
+    ['the first calls settle nothing', settled(0.1, 0.35, 0.25, 0.2), 'good unsure good good'],
+    ['a score over a threshold by little, once', settled(0.1, 0.1, 0.1, 0.1, 0.35, 0.1), 'good good good good good good'],
+    ['by little, twice', settled(0.1, 0.1, 0.1, 0.35, 0.35), 'good good good good unsure'],
+    ['by much', settled(0.1, 0.1, 0.1, 0.6), 'good good good unsure'],
+    ['good to bad by much', settled(0.1, 0.1, 0.1, 0.97), 'good good good bad'],
+    ['good to bad by little', settled(0.1, 0.1, 0.1, 0.91, 0.91), 'good good good good bad'],
+    ['good, then unsure, then bad: two that are not good', settled(0.1, 0.1, 0.1, 0.35, 0.91), 'good good good good bad'],
+    ['unsure to bad at once', settled(0.5, 0.5, 0.5, 0.9), 'unsure unsure unsure bad'],
+    ['unsure to good by little', settled(0.5, 0.5, 0.5, 0.25, 0.25), 'unsure unsure unsure unsure good'],
+    ['unsure to good by much', settled(0.5, 0.5, 0.5, 0.1), 'unsure unsure unsure good'],
+    ['bad stays for the session', settled(0.5, 0.5, 0.95, 0.01, 0.01, 0.01), 'unsure unsure bad bad bad bad'],
+    ['one snapshot without a score', settled(0.1, 0.1, 0.1, null, 0.1), 'good good good good good'],
+    ['two without', settled(0.1, 0.1, 0.1, null, null), 'good good good good unsure'],
+    ['novelty that comes and goes', settled(0.1, 0.1, 0.1, [0.1, 1.1], [0.1, 0.95], [0.1, 1.1]), 'good good good good good good'],
+    [
+      'nearly as novel is not clearly good',
+      settled(0.1, 0.1, 0.1, [0.1, 2], [0.1, 2], [0.1, 0.95]),
+      'good good good good unsure unsure',
+    ],
+  ];
+  for (const [what, verdicts, expected] of table) test(`${what}: ${expected}`, () => assert.equal(verdicts, expected));
+
+  test('a verdict that is held says so', () => {
+    const standing = decideOn({ calls: 21 }, scoredAs(0.95));
+    const verdict = decideOn({ calls: 34, time: NOON + 1000 }, scoredAs(0.1), null, standing);
+    assert.deepEqual([verdict.verdict, verdict.score, verdict.expiresAt], ['bad', 0.1, NOON + 1000 + policy.ttlMs.bad]);
+    assert.deepEqual(
+      verdict.reasons.map(({ name }) => name),
+      ['bad-session'],
+    );
+    const good = decideOn({ calls: 21 }, scoredAs(0.1));
+    assert.deepEqual(
+      decideOn({ calls: 34 }, scoredAs(0.4), null, good).reasons.map(({ name }) => name),
+      ['settled-verdict'],
+    );
+  });
+
+  test('a score that wavers about a threshold does not make the verdict flap', () => {
+    const wavering = Array.from({ length: 40 }, (_, i) => 0.3 + (i % 2 ? 0.02 : -0.02));
+    const verdicts = settled(...wavering).split(' ');
+    const flips = verdicts.slice(3).filter((verdict, i) => verdict !== verdicts[i + 2]).length;
+    assert.ok(flips <= 1, `${flips} changes`);
+  });
+
+  test('settling a list is what deciding one after the other does', () => {
+    const score = fc.oneof(fc.double({ min: 0, max: 1, noNaN: true }), fc.constantFrom(0.29, 0.31, 0.89, 0.91, null));
+    fc.assert(
+      fc.property(fc.array(fc.tuple(score, fc.nat(9e6), fc.constantFrom(0.5, 0.95, 1.5)), { maxLength: 20 }), (drawn) => {
+        let [time, sessionStart, calls] = [NOON, NOON, 0];
+        const snapshots = drawn.map(([value, gapMs, novelty]) => {
+          time += gapMs;
+          [sessionStart, calls] = gapMs > 1_800_000 ? [time, 1] : [sessionStart, calls + 3];
+          return { calls, time, sessionStart, score: value, novelty };
+        });
+        let standing: Standing | null = null;
+        const decided = snapshots.map((snapshot) => {
+          const { score: value, novelty } = snapshot;
+          const verdict = decideOn(snapshot, { score: value, novelty, family: null, error: null }, null, standing);
+          standing = verdict;
+          return verdict.verdict;
+        });
+        assert.deepEqual(settleAll(snapshots, policy), decided);
+      }),
+    );
   });
 });

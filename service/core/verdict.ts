@@ -28,7 +28,7 @@ export interface DecideContext {
 }
 
 /** What stands from before; only this of an earlier verdict matters. */
-export type Standing = Pick<Verdict, 'verdict' | 'expiresAt' | 'sessionStart'>;
+export type Standing = Pick<Verdict, 'verdict' | 'score' | 'novelty' | 'calls' | 'time' | 'sessionStart' | 'expiresAt'>;
 
 const MAX_CONTRIBUTIONS = 5;
 /** Contributions smaller than this, in log-odds, explain nothing. */
@@ -46,9 +46,7 @@ export function decide(
   { policy, model, featureSet }: DecideContext,
 ): Verdict {
   const scored = soundOf(raw);
-  const judged = judge(snapshot, scored, policy);
-  const held = judged !== 'bad' && isHeld(snapshot, standing, policy);
-  const verdict = held ? 'bad' : judged;
+  const { verdict, held, expiresAt } = settle(snapshot, scored, standing, policy);
   const explained = scored.score !== null && Number.isFinite(explanation?.baseLogOdds) ? explanation : null;
   return {
     id: `${snapshot.clientId}.${snapshot.sessionStart.toString(36)}.${snapshot.calls}`,
@@ -67,7 +65,7 @@ export function decide(
     featureSet,
     policy: policy.id,
     mode: policy.mode,
-    expiresAt: held ? standing!.expiresAt : snapshot.time + policy.ttlMs[verdict],
+    expiresAt,
   };
 }
 
@@ -91,20 +89,99 @@ export function judge(
   return score < policy.goodBelow ? 'good' : 'unsure';
 }
 
-/** A bad client that pauses and starts anew stays bad until its verdict expires or the new session says enough. */
-function isHeld(snapshot: Snapshot, standing: Standing | null, policy: Policy): boolean {
-  return (
-    standing?.verdict === 'bad' &&
-    standing.expiresAt > snapshot.time &&
-    standing.sessionStart !== snapshot.sessionStart &&
-    snapshot.calls < policy.standingCalls
-  );
+/** Why a verdict is not what its snapshot says by itself. */
+const HOLDS = {
+  'standing-verdict': 'was bad in the session before, and that has not expired',
+  'bad-session': 'was bad before in this session',
+  'settled-verdict': 'the score has passed a threshold by little and once: the verdict stands',
+} as const;
+type Hold = keyof typeof HOLDS;
+
+export interface Settled {
+  readonly verdict: VerdictName;
+  readonly held: Hold | null;
+  readonly expiresAt: number;
 }
 
-function reasonsFor(snapshot: Snapshot, scored: Scored, explanation: Explanation | null, held: boolean): Reason[] {
+export type SettlePolicy = Pick<Policy, 'badAt' | 'goodBelow' | 'minCallsForBad' | 'standingCalls' | 'marginLogOdds' | 'ttlMs'>;
+
+/**
+ * What becomes of a snapshot's own judgement in the light of the verdict that stands, so that verdicts do not flap. Bad
+ * stays bad for the session. Any other verdict of this session changes when the score passes the threshold by the
+ * policy's margin, or when the snapshot before said something else than the verdict, too. Exempt are the session's first
+ * calls, which settle nothing, and unsure that becomes bad.
+ */
+export function settle(
+  snapshot: Pick<Snapshot, 'calls' | 'time' | 'sessionStart'>,
+  scored: Pick<Scored, 'score' | 'novelty'>,
+  standing: Standing | null,
+  policy: SettlePolicy,
+): Settled {
+  const judged = judge(snapshot, scored, policy);
+  const as = (verdict: VerdictName, held: Hold | null) => ({ verdict, held, expiresAt: snapshot.time + policy.ttlMs[verdict] });
+  if (standing === null || judged === standing.verdict) return as(judged, null);
+  if (standing.verdict === 'bad') {
+    if (isOwn(snapshot, standing, policy)) return as('bad', 'bad-session');
+    if (!isHeld(snapshot, standing, policy)) return as(judged, null);
+    return { ...as('bad', 'standing-verdict'), expiresAt: standing.expiresAt };
+  }
+  const changes =
+    (judged === 'bad' && standing.verdict === 'unsure') ||
+    standing.sessionStart !== snapshot.sessionStart ||
+    standing.calls < policy.minCallsForBad ||
+    isClear(judged, scored, policy) ||
+    judge(standing, standing, policy) !== standing.verdict;
+  return changes ? as(judged, null) : as(standing.verdict, 'settled-verdict');
+}
+
+/** Whether a bad verdict is of this session; one that is carried over from an earlier one keeps its end. */
+function isOwn({ sessionStart }: Pick<Snapshot, 'sessionStart'>, standing: Standing, { ttlMs }: SettlePolicy): boolean {
+  return standing.sessionStart === sessionStart && standing.expiresAt === standing.time + ttlMs.bad;
+}
+
+/** A bad client that pauses and starts anew stays bad until its verdict expires or the new session says enough. */
+function isHeld({ time, calls }: Pick<Snapshot, 'time' | 'calls'>, standing: Standing, { standingCalls }: SettlePolicy): boolean {
+  return standing.expiresAt > time && calls < standingCalls;
+}
+
+/** What is nearly as novel as to be unsure is not clearly good. */
+const CLEAR_NOVELTY = 0.9;
+
+/** Whether a score lies on the side that a judgement stands for by more than the margin. */
+function isClear(
+  judged: VerdictName,
+  { score, novelty }: Pick<Scored, 'score' | 'novelty'>,
+  { badAt, goodBelow, marginLogOdds }: SettlePolicy,
+): boolean {
+  if (score === null || novelty === null) return false;
+  const past = (threshold: number) => logOdds(score) - logOdds(threshold);
+  if (judged === 'bad') return past(badAt) >= marginLogOdds;
+  if (judged === 'good') return past(goodBelow) < -marginLogOdds && novelty < CLEAR_NOVELTY;
+  return past(goodBelow) >= marginLogOdds;
+}
+
+function logOdds(probability: number): number {
+  return Math.log(probability / (1 - probability));
+}
+
+/** One client's snapshots in order, settled one after the other as serving does: for training and evaluation. */
+export function settleAll(
+  snapshots: readonly (Pick<Snapshot, 'calls' | 'time' | 'sessionStart'> & Pick<Scored, 'score' | 'novelty'>)[],
+  policy: SettlePolicy,
+): VerdictName[] {
+  let standing: Standing | null = null;
+  return snapshots.map((snapshot) => {
+    const { verdict, expiresAt } = settle(snapshot, snapshot, standing, policy);
+    const { score, novelty, calls, time, sessionStart } = snapshot;
+    standing = { verdict, score, novelty, calls, time, sessionStart, expiresAt };
+    return verdict;
+  });
+}
+
+function reasonsFor(snapshot: Snapshot, scored: Scored, explanation: Explanation | null, held: Hold | null): Reason[] {
   const reasons: Reason[] = [];
   if (scored.error) reasons.push(plain('error', scored.error, ERRORS[scored.error][0]));
-  if (held) reasons.push(plain('default', 'standing-verdict', 'was bad in the session before, and that has not expired'));
+  if (held) reasons.push(plain('default', held, HOLDS[held]));
   if (scored.novelty !== null && scored.novelty > 1)
     reasons.push(plain('default', 'novel', 'unlike anything the model was trained on', scored.novelty));
   for (const { name, text, value } of snapshot.signals) reasons.push(plain('signal', name, text, value));

@@ -12,7 +12,9 @@ import { open } from 'lmdb';
 import { simulate } from '../../datasets/simulator/simulator.ts';
 import { isRejection } from '../core/api-call.ts';
 import { callOf, callsOf, NOON } from '../core/calls.test.data.ts';
+import { cohortIdOf } from '../core/cohort.ts';
 import type { ApiCall, Label, Verdict } from '../core/contracts.ts';
+import { featureNames } from '../core/features.ts';
 import { createObserver, type Observer, type Snapshot } from '../core/observe.ts';
 import type { DeadLetter } from '../core/source.ts';
 import { DiskStore, type DiskStoreOptions } from './disk-store.ts';
@@ -100,14 +102,16 @@ const originsOf = (letters: readonly DeadLetter[]) => letters.map(({ origin }) =
 
 /** Observes, keeps the records and one verdict a client, and says whose they are. */
 async function keepCalls(disk: DiskStore, memory: Memory, calls: readonly ApiCall[]): Promise<string[]> {
-  const touched = new Set<string>();
+  const [touched, cohorts] = [new Set<string>(), new Set<string>()];
   for (const call of calls) {
     const seen = memory.observer.observe(call);
-    if (!isRejection(seen)) touched.add(seen.clientId);
+    if (isRejection(seen)) continue;
+    touched.add(seen.clientId);
+    if (seen.cohort !== 0) cohorts.add(cohortIdOf(seen.cohort));
   }
   const verdicts = [...touched].map((clientId) => verdictOf(clientId, { time: calls.at(-1)!.time }));
   for (const verdict of verdicts) memory.store.put(verdict);
-  await disk.keep(memory, verdicts, touched);
+  await disk.keep(memory, verdicts, new Set([...touched, ...cohorts]));
   return [...touched];
 }
 
@@ -180,6 +184,31 @@ describe('close and reopen', () => {
       back.store.list(null, 10),
       ids.toSorted().map((id) => verdictOf(id, { time: NOON + 3900 })),
     );
+  });
+
+  test('brings back cohorts, and calls go on to the same vectors', async (t) => {
+    const folder = folderFor(t);
+    const crowd = (from: number, n: number) =>
+      callsOf(n, 0, (i) => ({
+        clientIp: address((from + i) % 30),
+        time: NOON + (from + i) * 700,
+        tlsVersion: 'TLSv1.3',
+        method: 'POST',
+        path: '/v1/login',
+        status: 401,
+      }));
+    const after = crowd(60, 60);
+    const observer = await withDisk(folder, async (disk) => {
+      const memory = memoryOn(disk);
+      await keepCalls(disk, memory, crowd(0, 60));
+      return memory.observer;
+    });
+    const back = await restored(folder);
+    assert.deepEqual([back.clients, back.observer.size], [30, 30]);
+    const vectors = (seen: Observer) => after.map((call) => seen.observe(call)).map((s) => !isRejection(s) && s.snapshot?.vector);
+    const uninterrupted = vectors(observer);
+    assert.ok(uninterrupted.some((vector) => vector && vector[featureNames.indexOf('cohortLoginFails')]! > 3));
+    assert.deepEqual(vectors(back.observer), uninterrupted);
   });
 
   test('brings back labels in order, dead letters newest first, and numbers', async (t) => {

@@ -1,10 +1,11 @@
 /**
- * State on disk for the embedded default: clients' records, links, verdicts, labels and dead letters in one LMDB
+ * State on disk for the embedded default: clients' and cohorts' records, links, verdicts, labels and dead letters in one LMDB
  * environment. Writes are gathered and committed in the background; a crash loses at most what was not yet committed.
  */
 import { mkdirSync } from 'node:fs';
 import { type Database, open, type RangeOptions, type RootDatabase } from 'lmdb';
 import { RECORD_VERSION } from '../core/client-record.ts';
+import { isCohortId } from '../core/cohort.ts';
 import type { Label, Verdict } from '../core/contracts.ts';
 import { AssayError } from '../core/errors.ts';
 import { featureSet } from '../core/features.ts';
@@ -33,7 +34,7 @@ export class DiskStore {
   readonly #labels: Journal<Label>;
   readonly #letters: Journal<DeadLetter>;
   readonly #meta: Database<number, string>;
-  /** Clients written since the last sweep, and links since the last change of generation. */
+  /** Records written since the last sweep, and links since the last change of generation. */
   #written = 0;
   #linksWritten: number;
 
@@ -71,7 +72,7 @@ export class DiskStore {
     for (const links of [this.#linksOf(1), this.#linksOf(0)])
       for (const { value } of links.getRange()) observer.identifier.restore(value);
     let clients = 0;
-    for (const { key, value } of this.#records.getRange()) if (observer.restore(key, value)) clients++;
+    for (const { key, value } of this.#records.getRange()) if (observer.restore(key, value) && !isCohortId(key)) clients++;
     const verdicts = [...this.#verdicts.getRange()].map(({ value }) => value);
     for (const verdict of verdicts.sort((a, b) => a.time - b.time)) store.put(verdict);
     this.#sweep(observer, store);
@@ -104,15 +105,15 @@ export class DiskStore {
     }
   }
 
-  /** Keeps the records of touched clients and the new verdicts; resolves when they are committed. */
+  /** Keeps the records of touched clients and cohorts and the new verdicts; resolves when they are committed. */
   async keep(
     { observer, store }: { readonly observer: Observer; readonly store: VerdictStore },
     verdicts: readonly Verdict[],
     touched: ReadonlySet<string>,
   ): Promise<void> {
-    for (const clientId of touched) {
-      const bytes = observer.dump(clientId);
-      if (bytes) later(this.#records.put(clientId, Buffer.from(bytes)));
+    for (const id of touched) {
+      const bytes = observer.dump(id);
+      if (bytes) later(this.#records.put(id, Buffer.from(bytes)));
     }
     for (const verdict of verdicts) later(this.#verdicts.put(verdict.clientId, verdict));
     this.#written += touched.size;
@@ -122,7 +123,7 @@ export class DiskStore {
 
   #sweep(observer: Observer, store: VerdictStore): void {
     this.#written = 0;
-    for (const clientId of this.#records.getKeys()) if (!observer.has(clientId)) later(this.#records.remove(clientId));
+    for (const id of this.#records.getKeys()) if (!observer.has(id)) later(this.#records.remove(id));
     for (const clientId of this.#verdicts.getKeys()) if (store.get(clientId) === null) later(this.#verdicts.remove(clientId));
   }
 
