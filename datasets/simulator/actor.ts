@@ -2,9 +2,10 @@
  * What a kind is written with: an actor is a generator of steps that is told each answer, so that what it does after a
  * "no" follows from the "no". The helpers here are habits that good and bad clients share.
  */
-import { type Api, type Does, idOf, type Resource } from './api.ts';
+import { type Api, type Does, idOf, isGap, type Resource } from './api.ts';
+import { drawQuantile, type FittedKind, okShareOf } from './fitted.ts';
 import type { Random } from './random.ts';
-import { type Answer, type Credential, type Login, numbersOf, type Page, type Wish } from './server.ts';
+import { ALL, type Answer, type Credential, type Login, numbersOf, type Page, type Wish } from './server.ts';
 import type { Disguise } from './software.ts';
 import type { StackName } from './stacks.ts';
 
@@ -32,8 +33,10 @@ export interface Step {
 
 /** How a client takes a "no"; drawn for each, with both labels in every corner. */
 export interface Manners {
-  /** Waits as long as a 429 says. */
+  /** Waits as long as a 429 says; where that doesn't say, longer each time. */
   readonly heeds: boolean;
+  /** Comes back on the moment, as many libraries do; else some time after. */
+  readonly isPunctual: boolean;
   readonly retries: number;
   readonly retryMs: number;
   /** Logs in again when its token is refused. */
@@ -52,6 +55,14 @@ export interface Context {
   failRun: number;
   /** The good kind that a bad actor is for the moment: a session is good until it is hijacked. */
   posesAs: string | null;
+  /** Addresses (or ways of speaking) that it has. */
+  readonly faces: number;
+  /** Which of them it shows; null while they are gone through by themselves. */
+  from: number | null;
+  /** How long it has from its start, ms. */
+  readonly lifeMs: number;
+  /** What was measured of its kind, where this client follows that instead of the ranges. */
+  readonly fitted: FittedKind | null;
   /** Event time of the last answer, ms. */
   now: number;
   /** How long it waits before its next call, ms, by its own pace. */
@@ -75,6 +86,14 @@ export interface Kind {
   /** Mean pause between calls, ms: the range it is drawn from, evenly by orders of magnitude. */
   readonly paceMs: readonly [number, number];
   readonly run: (ctx: Context) => Course;
+  /** Of OWASP's automated threats (OAT-…) and API risks (API…). */
+  readonly threats?: readonly string[];
+  /** Has so many addresses, from and to, and says itself which one a call comes from. */
+  readonly addresses?: readonly [number, number];
+  /** Speaks in so many ways from one address, from and to, as people in an office do. */
+  readonly voices?: readonly [number, number];
+  /** Good until it turns; some turn by a thief who calls from elsewhere. */
+  readonly turns?: true;
 }
 
 /** An entry of a table of kinds, in the order of its fields. */
@@ -89,9 +108,17 @@ export function kindOf(
   return { onApi, onSite, software, disguises, paceMs, run };
 }
 
-/** A pace of one's own: steady, jittered, at random, in bursts, or by hand. */
-export function createPace(random: Random, [low, high]: readonly [number, number]): () => number {
-  const mean = random.log(low, high);
+/** An attack, by the threats that it is; else as kindOf. */
+export function attackOf(threats: readonly string[], ...rest: Parameters<typeof kindOf>): Kind {
+  return { ...kindOf(...rest), threats };
+}
+
+/**
+ * A pace of one's own: steady, jittered, at random, in bursts, or by hand.
+ * @param quicker how much time is compressed, from 1
+ */
+export function createPace(random: Random, [low, high]: readonly [number, number], quicker = 1): () => number {
+  const mean = Math.max(0.4, random.log(low, high) / quicker);
   switch (random.weighted({ steady: 2, jittered: 3, random: 2, bursts: 2, hand: 3 })) {
     case 'steady':
       return () => mean * random.real(0.99, 1.01);
@@ -125,7 +152,7 @@ export function* ask(ctx: Context, next: Step): Part {
   if (answer.status === 401 && manners.renews && (yield* renew(ctx)))
     answer = yield* call(ctx, { ...next, waitMs: random.log(1, 50) });
   // Who heeds a limit also comes back after the wait.
-  const most = manners.heeds && answer.retryAfterMs > 0 ? manners.retries + 3 : manners.retries;
+  const most = manners.heeds && answer.isLimited ? manners.retries + 3 : manners.retries;
   for (let tries = 0; tries < most && ctx.failRun < manners.patience; tries++) {
     const waitMs = retryAfter(manners, random, answer, tries);
     if (waitMs < 0) break;
@@ -135,9 +162,11 @@ export function* ask(ctx: Context, next: Step): Part {
 }
 
 /** Ms until the next try, -1 for none. */
-function retryAfter({ heeds, retryMs }: Manners, random: Random, answer: Answer, tries: number): number {
-  const { status, retryAfterMs } = answer;
-  if (retryAfterMs > 0) return heeds ? retryAfterMs + random.real(0, retryMs) : retryMs * random.real(0.3, 1.5);
+function retryAfter({ heeds, isPunctual, retryMs }: Manners, random: Random, answer: Answer, tries: number): number {
+  const { status, retryAfterMs, isLimited } = answer;
+  if (isLimited && !heeds) return retryMs * random.real(0.3, 1.5);
+  if (retryAfterMs > 0) return retryAfterMs + (isPunctual ? random.real(0, 25) : random.real(0, retryMs));
+  if (isLimited) return Math.max(1000, retryMs) * 2 ** Math.min(tries, 6) * (isPunctual ? 1 : random.real(0.5, 1.5));
   if (status >= 500 || status === 499) return retryMs * 2 ** Math.min(tries, 6) * random.real(0.5, 1.5);
   return -1;
 }
@@ -280,4 +309,87 @@ export function lookAlike(random: Random): string {
       () => `eyJhbGciOiJIUzI1NiJ9.${Buffer.from(random.hex(40)).toString('base64')}.${random.hex(20)}`,
     ])(),
   );
+}
+
+/** Mostly small, now and then large: 1 to `high`. */
+export function size(ctx: Context, low: number, high: number): number {
+  return ctx.random.logInt(low, high);
+}
+
+/** Calls that an attack makes: as measured, or mostly dozens to hundreds, now and then a few, rarely thousands. */
+export function effort(ctx: Context, high: number): number {
+  const { random, fitted } = ctx;
+  if (fitted) return Math.max(1, Math.round(drawQuantile(random, fitted.calls)));
+  return random.chance(0.1) ? random.logInt(2, 12) : random.chance(0.08) ? random.logInt(high, high * 6) : random.logInt(8, high);
+}
+
+/** Share of its tries that an attack comes through with: as measured, or one of the choices. */
+export function hits(ctx: Context, choices: readonly number[]): number {
+  return ctx.fitted ? okShareOf(ctx.fitted) : ctx.random.pick(choices);
+}
+
+/** Some give up where they meet a wall of refusals; tools do not. */
+export function isStopped(ctx: Context): boolean {
+  return ctx.failRun >= ctx.manners.patience * 8;
+}
+
+/** A few look around as people and apps do, before or in between. */
+export function* pretend(ctx: Context, chance: number): Course {
+  const { random, api } = ctx;
+  if (!random.chance(chance)) return;
+  if (api.isSite) yield* openPage(ctx, random.int(0, api.pages.length - 1), null, new Map());
+  else yield* browse(ctx, pickResource(ctx), 0, random.int(0, 3));
+}
+
+export function tryLogin(ctx: Context, account: number, isRight: boolean): Step {
+  const contentType = ctx.api.isSite ? 'application/x-www-form-urlencoded' : 'application/json';
+  return step(ctx, 'POST', ctx.api.at('login'), {
+    login: { account, isRight },
+    credential: null,
+    bodyBytes: ctx.random.int(38, 90),
+    contentType,
+  });
+}
+
+/** What a thief does with an account: a look at what it is worth. */
+export function* plunder(ctx: Context, credential: Credential): Course {
+  const { random, api } = ctx;
+  yield* call(ctx, step(ctx, 'GET', api.at('me'), { credential }));
+  for (let left = random.int(0, 3); left > 0; left--) yield* call(ctx, listStep(ctx, pickResource(ctx, true), 0, { credential }));
+}
+
+/** A key for everything, or for one account with luck; what a partner or a thief of its key holds. */
+export function issuePartnerKey(ctx: Context, owner = ALL): void {
+  ctx.credential = ctx.issueKey(owner, ctx.random.pick(['apiKey', 'apiKey', 'bearer', 'basic']));
+}
+
+/** The next object, from n on, that is still there; n where none is near. */
+export function nextThere(resource: Resource, n: number, stride = 1): number {
+  for (let i = 0, at = n; i < 50 && at >= 0 && at < resource.count; i++, at += stride) if (!isGap(resource, at)) return at;
+  return n;
+}
+
+/** Numbers of its addresses, each 1 to `most` times, at random or in turn. */
+export function planAddresses({ random, faces }: Context, most: number): number[] {
+  const all = Array.from({ length: faces }, (_x, n) => n);
+  const rounds = Array.from({ length: most }, (_x, round) => (round === 0 ? all : all.filter(() => random.chance(0.6))));
+  return random.chance(0.7) ? random.shuffle(rounds.flat()) : rounds.flat();
+}
+
+/** Goes through a plan evenly over minutes to hours, as far as its life lasts; sets the pace. */
+export function* spread(ctx: Context, plan: readonly number[]): Generator<number, void> {
+  const { random } = ctx;
+  const lastsMs = random.log(Math.min(60_000, ctx.lifeMs / 4), Math.min(6 * 3600_000, ctx.lifeMs * 0.9));
+  const meanMs = lastsMs / Math.max(1, plan.length);
+  const isEven = random.chance(0.3);
+  for (const from of plan) {
+    // The first call after a change of address waits; what follows from the same address comes at once.
+    let isFirst = true;
+    ctx.pace = () => {
+      const waitMs = isFirst ? meanMs * (isEven ? random.real(0.9, 1.1) : -Math.log(1 - random.real())) : random.log(20, 2000);
+      isFirst = false;
+      return waitMs;
+    };
+    yield from;
+  }
 }

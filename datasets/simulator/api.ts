@@ -2,6 +2,7 @@
  * The shape of one deployment's API or web site, drawn from wide ranges: names, ids, sizes, rules, and how it says no.
  * server.ts answers by it; the kinds read it as a client reads documentation.
  */
+import { drawBytes, type Fitted, UNFITTED } from './fitted.ts';
 import { gather, type Random, scatter } from './random.ts';
 
 export type IdStyle = 'number' | 'uuid' | 'hex' | 'slug' | 'token' | 'code';
@@ -36,6 +37,8 @@ export type Does =
   | 'signup'
   | 'payment'
   | 'coupon'
+  | 'giftcard'
+  | 'payout'
   | 'otpSend'
   | 'otpVerify'
   | 'reset'
@@ -77,9 +80,14 @@ export interface Rules {
   readonly loginsPerMinute: number;
   readonly limited: number;
   readonly retryAfterMs: number;
-  /** Share of calls that fail for no reason of the client's, and of five-minute slices with an outage. */
+  /** Says how long to wait. */
+  readonly tellsWait: boolean;
+  /** Share of calls that fail for no reason of the client's, and of slices of time with an outage. */
   readonly faults: number;
   readonly outages: number;
+  readonly outageMs: number;
+  /** What is made is answered with the whole of it, else with its id alone. */
+  readonly echoes: boolean;
   /** Status for what a filter takes for an attack; 0 without filter. */
   readonly filter: number;
   /** Share of odd values answered as if they were none, as invalid; the rest are server errors. */
@@ -184,7 +192,9 @@ const PATHS: Readonly<Partial<Record<Does, readonly string[]>>> = {
     '~/transactions/authorise',
     '~/donate',
   ],
-  coupon: ['~/coupons/redeem', '~/giftcards/balance', '~/promo/check', '~/vouchers/validate', '~/cart/coupon'],
+  coupon: ['~/coupons/redeem', '~/promo/check', '~/vouchers/validate', '~/cart/coupon'],
+  giftcard: ['~/giftcards/balance', '~/gift-cards/check', '~/wallet/card-balance', '~/credits/lookup'],
+  payout: ['~/payouts', '~/transfers', '~/wallet/withdraw', '~/points/transfer', '~/giftcards/buy', '~/refunds'],
   otpSend: ['~/otp/send', '~/phone/code', '~/verify/sms', '~/auth/sms', '~/auth/phone'],
   otpVerify: ['~/otp/verify', '~/phone/confirm', '~/verify/check', '~/auth/mfa', '~/auth/code'],
   reset: ['~/password/forgot', '~/auth/reset', '~/account/recover', '~/users/exists', '~/check-email'],
@@ -243,6 +253,7 @@ const OPEN = new Set<Does>([
   'page',
   'asset',
   'coupon',
+  'giftcard',
   'search',
 ]);
 const SOMETIMES_OPEN = new Set<Does>(['metrics', 'payment', 'cart', 'graphql', 'telemetry', 'export']);
@@ -312,7 +323,13 @@ export function word(n: number): string {
   return WORDS[n % WORDS.length]!;
 }
 
-export function createApi(random: Random, isSite: boolean): Api {
+export interface ApiSetting {
+  /** How much time is compressed, from 1: limits, tokens and outages are shorter by it. */
+  readonly quicker: number;
+  readonly fitted: Fitted;
+}
+
+export function createApi(random: Random, isSite: boolean, setting: ApiSetting = { quicker: 1, fitted: UNFITTED }): Api {
   const base = isSite ? random.pick(['', '/api', '/wp-json/wp/v2']) : random.pick(BASES);
   const endpoints = new Map<string, Endpoint>();
   const pages = isSite ? drawPages(random, random.logInt(20, 400)) : ['/'];
@@ -323,8 +340,8 @@ export function createApi(random: Random, isSite: boolean): Api {
   for (const does of (isSite ? SITE_PATHS : Object.keys(PATHS)) as Does[]) putPurpose(random, endpoints, does, base);
   for (const path of ['/favicon.ico', '/robots.txt', '/sitemap.xml', '/apple-touch-icon.png', '/docs'])
     if (random.chance(isSite ? 0.7 : 0.35)) put(endpoints, path, 'asset', true, random.logInt(100, 8000));
-  const resources = drawResources(random, base, isSite);
-  return finishApi(random, { isSite, base, endpoints, pages, images, common, resources });
+  const resources = drawResources(random, base, isSite, setting.fitted);
+  return finishApi(random, { isSite, base, endpoints, pages, images, common, resources }, drawRules(random, isSite, setting));
 }
 
 interface Parts {
@@ -337,12 +354,13 @@ interface Parts {
   readonly resources: readonly Resource[];
 }
 
-function finishApi(random: Random, parts: Parts): Api {
+function finishApi(random: Random, parts: Parts, rules: Rules): Api {
   const { isSite, base, endpoints, pages, images, common, resources } = parts;
   const byPurpose = new Map<Does, string[]>();
   for (const { does, path } of endpoints.values()) byPurpose.set(does, [...(byPurpose.get(does) ?? []), path]);
   // The rest of a page's pictures comes from elsewhere, or from caches on the way.
   const served = random.pick([0, 0.15, 0.4, 1, 1]);
+  const shown = new Map<number, readonly string[]>();
   const all = (does: Does): readonly string[] => byPurpose.get(does) ?? ['/'];
   return {
     isSite,
@@ -354,12 +372,16 @@ function finishApi(random: Random, parts: Parts): Api {
     publicOnes: resources.filter((r) => !r.isPrivate),
     privateOnes: resources.filter((r) => r.isPrivate),
     host: `${random.pick(['api', 'www', 'app', 'gw', 'data'])}.${word(random.int(0, 999))}.example`,
-    rules: drawRules(random, isSite),
+    rules,
     dav: random.pick(['/remote.php/dav/files/u1', '/dav', '/webdav', '/caldav/home']),
     scim: `${random.pick(['/scim/v2', `${base}/scim`, '/scim'])}`,
     assetsOf: (page) => {
+      const known = shown.get(page);
+      if (known) return known;
       const own = images.filter((_path, n) => n % pages.length === page % images.length || (n + page) % 37 === 0);
-      return [...common, ...own].slice(0, Math.round(served * (common.length + own.length)));
+      const assets = [...common, ...own].slice(0, Math.round(served * (common.length + own.length)));
+      shown.set(page, assets);
+      return assets;
     },
     at: (does) => all(does)[0]!,
     all,
@@ -437,7 +459,7 @@ function drawCommonAssets(random: Random): string[] {
 
 const ID_WEIGHTS: Record<IdStyle, number> = { number: 10, uuid: 4, hex: 2, slug: 2, token: 2, code: 1 };
 
-function drawResources(random: Random, base: string, isSite: boolean): Resource[] {
+function drawResources(random: Random, base: string, isSite: boolean, fitted: Fitted): Resource[] {
   const style = random.weighted(ID_WEIGHTS);
   const names = random.shuffle(NOUNS).slice(0, isSite ? random.int(1, 2) : random.int(3, 10));
   const case_ = random.pick([
@@ -455,14 +477,14 @@ function drawResources(random: Random, base: string, isSite: boolean): Resource[
     gaps: random.pick([0, 0.01, 0.03, 0.1, 0.25]),
     isPrivate: n > 0 && !isSite ? random.chance(0.65) || n === 1 : false,
     owners: random.logInt(3, 3000),
-    bytes: random.logInt(120, 20_000),
+    bytes: drawBytes(random, fitted.okBytes, random.logInt(120, 20_000)),
     pageSize: random.pick([5, 10, 20, 25, 50, 100]),
     newestFirst: random.chance(0.5),
     child: random.chance(0.5) ? random.pick(CHILDREN) : null,
   }));
 }
 
-function drawRules(random: Random, isSite: boolean): Rules {
+function drawRules(random: Random, isSite: boolean, { quicker, fitted }: ApiSetting): Rules {
   const limits = random.chance(isSite ? 0.15 : 0.6);
   return {
     unauthorized: random.pick([401, 401, 401, 401, 401, 401, 403, 401, 302]),
@@ -478,9 +500,12 @@ function drawRules(random: Random, isSite: boolean): Rules {
     limitPerMinute: limits ? random.logInt(20, 6000) : 0,
     loginsPerMinute: random.chance(0.35) ? random.logInt(4, 120) : 0,
     limited: random.pick([429, 429, 429, 429, 429, 429, 503, 403]),
-    retryAfterMs: random.logInt(1, 60) * 1000,
+    retryAfterMs: Math.ceil(random.logInt(1, 60) / quicker) * 1000,
+    tellsWait: random.chance(0.75),
     faults: random.pick([0, 0.0005, 0.002, 0.01, 0.03]),
     outages: random.pick([0, 0, 0.01, 0.04, 0.1]),
+    outageMs: quicker > 1 ? random.logInt(3000, 60_000) : 300_000,
+    echoes: random.chance(0.5),
     filter: random.pick([0, 0, 0, 403, 403, 406, 400]),
     oddIgnored: random.real(0.1, 0.9),
     oddInvalid: random.real(0.3, 0.95),
@@ -488,11 +513,11 @@ function drawRules(random: Random, isSite: boolean): Rules {
     asksFirst: !isSite && random.chance(0.3),
     hasHole: random.chance(0.2),
     auth: isSite ? 'open' : random.pick(['key', 'token', 'token', 'mixed', 'mixed', 'mixed', 'open']),
-    tokenLifeMs: random.logInt(20, 14_400) * 1000,
+    tokenLifeMs: Math.max(15, Math.round(random.logInt(20, 14_400) / quicker)) * 1000,
     subjectIs: random.chance(0.5) ? 'token' : 'account',
     paging: random.pick(['page', 'page', 'offset', 'cursor', 'none']),
-    changesEveryMs: random.logInt(30, 200_000) * 1000,
+    changesEveryMs: Math.ceil(random.logInt(30, 200_000) / quicker) * 1000,
     latencyMs: random.log(0.6, 250),
-    errorBytes: random.logInt(20, 1200),
+    errorBytes: drawBytes(random, fitted.errorBytes, random.logInt(20, 1200)),
   };
 }

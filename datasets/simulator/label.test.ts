@@ -44,6 +44,15 @@ test('an address of both labels has no line, though a subject behind it has', ()
   assert.deepEqual(lines, [{ subject: 's', ...named }]);
 });
 
+test('where a session turned, only the addresses that were bad are named', () => {
+  const before = labelled('a', 'good', '1.1.1.1', null);
+  const after = labelled('a', 'bad', '1.1.1.2', null);
+  assert.deepEqual(
+    linesFor([before, after]).map(({ clientIp, label }) => [clientIp, label]),
+    [['1.1.1.2', 'bad']],
+  );
+});
+
 test('no line of a whole simulation covers an actor of the other label, and most clients have one', () => {
   const calls = [...simulate({ seed: 21, clients: 1500 })];
   const lines = linesFor(calls);

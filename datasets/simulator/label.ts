@@ -13,6 +13,8 @@ interface Seen {
   /** What it turned out to be: bad as soon as one call was. */
   truth: Truth;
   readonly addresses: Set<string>;
+  /** Those that it was bad from: a stolen session's owner is not to be blamed where the thief sat elsewhere. */
+  readonly badAddresses: Set<string>;
   /** The one subject of all its calls; null once one differs or has none. */
   subject: string | null;
 }
@@ -36,10 +38,13 @@ export function createLabelCollector(): LabelCollector {
     add({ call, truth }) {
       let seen = actors.get(truth.client);
       if (!seen) {
-        seen = { truth, addresses: new Set(), subject: call.subject };
+        seen = { truth, addresses: new Set(), badAddresses: new Set(), subject: call.subject };
         actors.set(truth.client, seen);
       }
-      if (truth.label === 'bad') seen.truth = truth;
+      if (truth.label === 'bad') {
+        seen.truth = truth;
+        seen.badAddresses.add(call.clientIp);
+      }
       if (seen.subject !== call.subject) seen.subject = null;
       seen.addresses.add(call.clientIp);
       hold(`ip ${call.clientIp}`, seen);
@@ -62,11 +67,11 @@ function isContested(holders: ReadonlySet<Seen>): boolean {
   return new Set([...holders].map(({ truth }) => truth.label)).size > 1;
 }
 
-function* namesOf({ truth, addresses, subject }: Seen): Generator<[string, LabelLine]> {
+function* namesOf({ truth, addresses, badAddresses, subject }: Seen): Generator<[string, LabelLine]> {
   const { label, kind, tool } = truth;
   if (subject !== null) {
     yield [`subject ${subject}`, { subject, label, kind, tool }];
     return;
   }
-  for (const clientIp of addresses) yield [`ip ${clientIp}`, { clientIp, label, kind, tool }];
+  for (const clientIp of label === 'bad' ? badAddresses : addresses) yield [`ip ${clientIp}`, { clientIp, label, kind, tool }];
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Api, createApi, guessId, type IdStyle, idOf, isGap, objectAt, type Resource, type Rules } from './api.ts';
 import { createRandom } from './random.ts';
-import { type Ask, createServer, numbersOf } from './server.ts';
+import { type Ask, createServer, type LoginFailure, numbersOf } from './server.ts';
 
 const T0 = Date.UTC(2026, 0, 6);
 
@@ -22,7 +22,7 @@ const PRIVATE: Resource = {
 };
 
 /** An API that never fails by itself, limits nothing and asks for tokens; `rules` and resource as the test wants them. */
-function serverWith(rules: Partial<Rules> = {}, resource: Partial<Resource> = {}) {
+function serverWith(rules: Partial<Rules> = {}, resource: Partial<Resource> = {}, loginFailure: LoginFailure | null = null) {
   const drawn = createApi(createRandom(3), false);
   const calm: Partial<Rules> = {
     unauthorized: 401,
@@ -33,6 +33,9 @@ function serverWith(rules: Partial<Rules> = {}, resource: Partial<Resource> = {}
     declined: 402,
     limited: 429,
     retryAfterMs: 5000,
+    tellsWait: true,
+    echoes: false,
+    outageMs: 300_000,
     lockAfter: 0,
     limitPerMinute: 0,
     loginsPerMinute: 0,
@@ -49,7 +52,7 @@ function serverWith(rules: Partial<Rules> = {}, resource: Partial<Resource> = {}
     paging: 'page',
   };
   const api: Api = { ...drawn, resources: [{ ...PRIVATE, ...resource }], rules: { ...drawn.rules, ...calm, ...rules } };
-  const server = createServer(api, createRandom(4));
+  const server = createServer(api, createRandom(4), loginFailure);
   const ask = (path: string, more: Partial<Ask> = {}, at = T0) =>
     server.answer(
       {
@@ -177,4 +180,30 @@ test('an outage fails about half of the calls of its five minutes', () => {
   const credential = server.issueKey(-1);
   const failed = Array.from({ length: 400 }, () => ask('/v1/orders', { credential }).status).filter((s) => s >= 500).length;
   assert.ok(failed > 150 && failed < 250, String(failed));
+});
+
+test('while logins fail nobody comes in, before and after everybody does', () => {
+  const { api, ask } = serverWith({}, {}, { fromMs: T0 + 1000, untilMs: T0 + 2000, status: 503 });
+  const login = { method: 'POST', login: { account: 7, isRight: true } };
+  const statuses = [0, 1000, 1999, 2000].map((ms) => ask(api.at('login'), login, T0 + ms).status);
+  assert.deepEqual(statuses, [200, 503, 503, 200]);
+});
+
+test('a limit that does not say how long is still told from other refusals', () => {
+  const { ask } = serverWith({ limitPerMinute: 6, tellsWait: false });
+  const { status, retryAfterMs, isLimited } = Array.from({ length: 9 }, (_x, i) => ask('/v1/orders', {}, T0 + i)).at(-1)!;
+  assert.deepEqual([status, retryAfterMs, isLimited], [429, 0, true]);
+  assert.equal(ask('/v1/orders', { address: '198.51.100.2' }).isLimited, false);
+});
+
+test('a list grows with what it shows; what is made, and what is refused, is answered alike each time', () => {
+  const few = serverWith({}, { pageSize: 5 });
+  const many = serverWith({}, { pageSize: 50 });
+  const sizeOfList = ({ ask, server }: ReturnType<typeof serverWith>) =>
+    ask('/v1/orders', { credential: server.issueKey(-1), query: 'page=1' }).bytes;
+  assert.ok(sizeOfList(many) > 7 * sizeOfList(few), `${sizeOfList(many)} ${sizeOfList(few)}`);
+  const credential = few.server.issueKey(-1);
+  const made = Array.from({ length: 5 }, () => few.ask('/v1/orders', { method: 'POST', credential }).bytes);
+  const refused = ['/v1/orders/9999', '/v1/orders/8888'].map((path) => few.ask(path, { credential }).bytes);
+  assert.deepEqual([new Set(made).size, new Set(refused).size], [1, 1]);
 });

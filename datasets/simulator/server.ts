@@ -21,9 +21,9 @@ export const ALL = -1;
 /**
  * What only the body would tell: `declined` a card or code that is refused, `invalid` a faulty body, `conflict` what is
  * there already, `missing` an account that is not, `odd` a strange value, `attack` one that filters know, `abort` the
- * client hangs up.
+ * client hangs up, `found` a code in the path that is right.
  */
-export type Wish = 'declined' | 'invalid' | 'conflict' | 'missing' | 'odd' | 'attack' | 'abort';
+export type Wish = 'declined' | 'invalid' | 'conflict' | 'missing' | 'odd' | 'attack' | 'abort' | 'found';
 
 export interface Login {
   readonly account: number;
@@ -58,7 +58,10 @@ export interface Answer {
   readonly durationMs: number;
   /** Event time of the call. */
   readonly at: number;
+  /** As the answer says; 0 where it says none. */
   readonly retryAfterMs: number;
+  /** Refused because there were too many. */
+  readonly isLimited: boolean;
   readonly page: Page | null;
   /** Handed out by a login. */
   readonly credential: Credential | null;
@@ -76,6 +79,14 @@ interface Reply {
   page?: Page;
   credential?: Credential;
   retryAfterMs?: number;
+  isLimited?: true;
+}
+
+/** A time in which every login fails, as after a bad release. */
+export interface LoginFailure {
+  readonly fromMs: number;
+  readonly untilMs: number;
+  readonly status: number;
 }
 
 interface Bucket {
@@ -93,11 +104,12 @@ interface State {
   readonly buckets: Map<string, Bucket>;
   readonly failedLogins: Map<number, number>;
   readonly seed: number;
+  readonly loginFailure: LoginFailure | null;
 }
 
-export function createServer(api: Api, random: Random): Server {
+export function createServer(api: Api, random: Random, loginFailure: LoginFailure | null = null): Server {
   const seed = random.int(1, 2 ** 31);
-  const state: State = { api, rules: api.rules, random, buckets: new Map(), failedLogins: new Map(), seed };
+  const state: State = { api, rules: api.rules, random, buckets: new Map(), failedLogins: new Map(), seed, loginFailure };
   return {
     answer: (ask, at) => toAnswer(state, ask, at, reply(state, ask, at)),
     issueKey: (owner, scheme = 'apiKey') => ({
@@ -122,6 +134,7 @@ function toAnswer({ rules, random }: State, ask: Ask, at: number, made: Reply): 
     durationMs: Math.round(durationMs * 1000) / 1000,
     at,
     retryAfterMs: made.retryAfterMs ?? 0,
+    isLimited: made.isLimited ?? false,
     page: made.page ?? null,
     credential: made.credential ?? null,
   };
@@ -132,7 +145,7 @@ function reply(state: State, ask: Ask, at: number): Reply {
   if (ask.wish === 'abort') return { status: 499, bytes: 0 };
   if (hasFault(state, at)) return { status: random.pick([500, 502, 503, 503, 504]) };
   const waitMs = takeTurn(state, ask, at);
-  if (waitMs > 0) return { status: rules.limited, retryAfterMs: waitMs };
+  if (waitMs > 0) return { status: rules.limited, retryAfterMs: rules.tellsWait ? waitMs : 0, isLimited: true };
   if (ask.wish === 'attack' && rules.filter > 0 && random.chance(0.7)) return { status: rules.filter };
   const endpoint = state.api.endpoints.get(ask.path);
   if (endpoint) return replyEndpoint(state, ask, at, endpoint);
@@ -140,7 +153,7 @@ function reply(state: State, ask: Ask, at: number): Reply {
 }
 
 function hasFault({ rules, random, seed }: State, at: number): boolean {
-  const inOutage = rules.outages > 0 && scatter(Math.floor(at / 300_000), seed) < rules.outages * 2 ** 32;
+  const inOutage = rules.outages > 0 && scatter(Math.floor(at / rules.outageMs), seed) < rules.outages * 2 ** 32;
   return random.chance(inOutage ? 0.5 : rules.faults);
 }
 
@@ -190,7 +203,9 @@ function replyObject(state: State, ask: Ask, at: number): Reply {
   if (refused) return refused;
   if (ask.wish) return replyWish(state, ask.wish) ?? { status: 200, bytes: sizeOf(state, ask, resource.bytes) };
   if (id === null)
-    return isWrite(ask.method) ? { status: rules.created, bytes: resource.bytes >> 1 } : replyList(state, ask, at, resource);
+    return isWrite(ask.method)
+      ? { status: rules.created, bytes: madeBytes(state, resource.bytes >> 1) }
+      : replyList(state, ask, at, resource);
   const n = objectAt(resource, id);
   if (n < 0) return { status: rules.missing };
   const owner = ask.credential?.owner ?? ALL;
@@ -201,6 +216,11 @@ function replyObject(state: State, ask: Ask, at: number): Reply {
   return isUnchanged(state, ask, at)
     ? { status: 304 }
     : { status: 200, bytes: sizeOf(state, ask, resource.bytes >> (isChild ? 2 : 0)) };
+}
+
+/** The size of what answers a creation: the same for all that are made alike. */
+function madeBytes({ rules, seed }: State, whole: number): number {
+  return rules.echoes ? whole : 20 + (seed % 40);
 }
 
 function isWrite(method: string): boolean {
@@ -224,6 +244,7 @@ function replyUnknown(state: State, ask: Ask, at: number): Reply {
   const { api, rules } = state;
   if (ask.path.startsWith(api.dav)) return replyDav(state, ask, at);
   if (ask.path.startsWith(api.scim)) return replyScim(state, ask, at);
+  if (ask.wish === 'found') return { status: 200, bytes: 30 + (rules.errorBytes >> 2) };
   if (rules.filter > 0 && ask.path.startsWith('/.')) return { status: rules.filter };
   if (rules.asksFirst && !(ask.credential && isGood(ask.credential, at))) return { status: rules.unauthorized };
   if (rules.soft404) return { status: 200, bytes: 1421 };
@@ -259,6 +280,8 @@ function replyWish({ rules, random }: State, wish: Wish): Reply | null {
       return { status: random.chance(0.8) ? 409 : rules.invalid };
     case 'missing':
       return { status: rules.missing };
+    case 'found':
+      return null;
     default:
       if (random.chance(rules.oddIgnored)) return null;
       return { status: random.chance(rules.oddInvalid) ? rules.invalid : 500 };
@@ -278,10 +301,14 @@ function replyEndpoint(state: State, ask: Ask, at: number, endpoint: Endpoint): 
   if (!isRead && (endpoint.does === 'page' || endpoint.does === 'asset' || endpoint.does === 'read')) return { status: 405 };
   if (isRead && isUnchanged(state, ask, at)) return { status: 304 };
   const makes =
-    endpoint.does === 'signup' || endpoint.does === 'upload' || endpoint.does === 'payment' || endpoint.does === 'jobs';
+    endpoint.does === 'signup' ||
+    endpoint.does === 'upload' ||
+    endpoint.does === 'payment' ||
+    endpoint.does === 'payout' ||
+    endpoint.does === 'jobs';
   const isStatic = endpoint.does === 'asset' || endpoint.does === 'page';
   const bytes = isStatic ? endpoint.bytes : sizeOf(state, ask, endpoint.bytes);
-  return { status: !isRead && makes ? rules.created : 200, bytes };
+  return !isRead && makes ? { status: rules.created, bytes: madeBytes(state, endpoint.bytes) } : { status: 200, bytes };
 }
 
 function replyLogin(state: State, ask: Ask, at: number, endpoint: Endpoint): Reply {
@@ -289,6 +316,8 @@ function replyLogin(state: State, ask: Ask, at: number, endpoint: Endpoint): Rep
   const { login } = ask;
   if (!login)
     return ask.method === 'GET' ? { status: state.api.isSite ? 200 : 405, bytes: endpoint.bytes } : { status: rules.invalid };
+  if (state.loginFailure && at >= state.loginFailure.fromMs && at < state.loginFailure.untilMs)
+    return { status: state.loginFailure.status };
   const failed = failedLogins.get(login.account) ?? 0;
   if (rules.lockAfter > 0 && failed >= rules.lockAfter) return { status: rules.locked };
   if (!login.isRight) {
@@ -327,7 +356,7 @@ function replyList(state: State, ask: Ask, at: number, resource: Resource): Repl
   const first = offset + (resource.newestFirst ? total - 1 - skip : skip) * stride;
   const page = { resource, first, step, count, isLast: skip + count >= total };
   if (isUnchanged(state, ask, at)) return { status: 304, page };
-  return { status: 200, bytes: 60 + sizeOf(state, ask, Math.round(count * resource.bytes * 0.3)), page };
+  return { status: 200, bytes: 60 + listBytes(state, ask, count * resource.bytes * 0.3), page };
 }
 
 /** Which objects of a list the query asks for; cursors carry the number after a `c`. */
@@ -350,6 +379,11 @@ function isUnchanged({ rules, seed }: State, { seenAt, path }: Ask, at: number):
   if (seenAt === null) return false;
   const shift = scatter(path.length * 131 + path.charCodeAt(path.length - 1), seed) % rules.changesEveryMs;
   return Math.floor((seenAt + shift) / rules.changesEveryMs) === Math.floor((at + shift) / rules.changesEveryMs);
+}
+
+/** Grows with what a list shows; what single objects differ in evens out. */
+function listBytes(state: State, ask: Ask, middle: number): number {
+  return Math.round(middle * 0.9 + sizeOf(state, ask, middle) * 0.1);
 }
 
 /** The same size for the same request, spread about the middle. */

@@ -49,22 +49,23 @@ const HUNG_UP = new Set(['EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_DEST
 
 /** Writes the calls to `out` and the labels to their file. Ends early, without error, where the reader hangs up. */
 export async function runSimulate(args: Arguments, out: Writable): Promise<void> {
-  const collector = createLabelCollector();
+  // Labels hold something of every client; who doesn't want them has a memory that doesn't grow.
+  const collector = args.labels ? createLabelCollector() : null;
   const options: SimulateOptions = { seed: args.seed, clients: args.clients, ...(args.view ? { view: args.view } : {}) };
-  const calls = watched(simulate(options), args.calls ?? Number.POSITIVE_INFINITY, collector.add);
+  const calls = watched(simulate(options), args.calls ?? Number.POSITIVE_INFINITY, collector?.add);
   try {
     if (args.format === 'avro') await pipeline(Readable.from(calls), createEncoder(), out, { end: false });
     else await pipeline(Readable.from(linesOf(calls)), out, { end: false });
   } catch (error) {
     if (!HUNG_UP.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
-  if (args.labels) await writeLabels(args.labels, collector.lines());
+  if (args.labels && collector) await writeLabels(args.labels, collector.lines());
 }
 
-function* watched(calls: Iterable<LabelledCall>, limit: number, add: (call: LabelledCall) => void): Generator<ApiCall> {
+function* watched(calls: Iterable<LabelledCall>, limit: number, add?: (call: LabelledCall) => void): Generator<ApiCall> {
   let left = limit;
   for (const labelled of calls) {
-    add(labelled);
+    add?.(labelled);
     yield labelled.call;
     if (--left <= 0) return;
   }
@@ -76,7 +77,7 @@ const CHUNK_CHARS = 1 << 16;
 function* linesOf(calls: Iterable<ApiCall>): Generator<string> {
   let chunk = '';
   for (const call of calls) {
-    chunk += `${JSON.stringify(call, leaveOutNull)}\n`;
+    chunk += lineOf(call);
     if (chunk.length < CHUNK_CHARS) continue;
     yield chunk;
     chunk = '';
@@ -84,8 +85,30 @@ function* linesOf(calls: Iterable<ApiCall>): Generator<string> {
   if (chunk !== '') yield chunk;
 }
 
-function leaveOutNull(_name: string, value: unknown): unknown {
-  return value === null ? undefined : value;
+/** As JSON.stringify would write it, without nulls, in a third of the time. */
+function lineOf(call: ApiCall): string {
+  let text = '{';
+  for (const [name, start] of FIELDS) {
+    const value = call[name];
+    if (value === null) continue;
+    text += (text === '{' ? start : `,${start}`) + textOf(value);
+  }
+  return `${text}}\n`;
+}
+
+const FIELDS = ApiCallSchema.fields.map(({ name }) => [name as keyof ApiCall, `"${name}":`] as const);
+/** What JSON must escape; lone surrogates among it. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+const ESCAPED = /["\\\u0000-\u001f\ud800-\udfff]/;
+/** Header names come as the same array for the same client and sort of call. */
+const lists = new WeakMap<object, string>();
+
+function textOf(value: NonNullable<ApiCall[keyof ApiCall]>): string {
+  if (typeof value === 'string') return ESCAPED.test(value) ? JSON.stringify(value) : `"${value}"`;
+  if (typeof value !== 'object') return String(value);
+  const known = lists.get(value) ?? JSON.stringify(value);
+  lists.set(value, known);
+  return known;
 }
 
 /** An Avro container file's writer; wrapUnions off, so that null and values stand as they are. */

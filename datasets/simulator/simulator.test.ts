@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { checkCall, isRejection } from '../../service/core/api-call.ts';
 import type { LabelledCall } from '../dataset.ts';
@@ -32,6 +33,16 @@ function actorsOf(labelled: readonly LabelledCall[]): Actor[] {
 const ofKind = (kind: string) => actorsOf(rich).filter(({ truth }) => truth.kind === kind);
 const share = <T>(items: readonly T[], is: (item: T) => boolean) => items.filter(is).length / Math.max(1, items.length);
 const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+
+function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const group = groups.get(keyOf(item));
+    if (group) group.push(item);
+    else groups.set(keyOf(item), [item]);
+  }
+  return groups;
+}
 
 function digest(options: { seed: number; clients: number }): string {
   const hash = createHash('sha256');
@@ -162,7 +173,7 @@ test('most partner syncs wait after a 429, most floods do not', () => {
   const good = kinds.flatMap(waits);
   assert.ok(good.length > 10 && share(good, Boolean) > 0.6, `${share(good, Boolean)} of ${good.length}`);
   const bad = waits('flood');
-  assert.ok(bad.length > 10 && share(bad, Boolean) < 0.2, `${share(bad, Boolean)} of ${bad.length}`);
+  assert.ok(bad.length > 4 && share(bad, Boolean) < 0.2, `${share(bad, Boolean)} of ${bad.length}`);
 });
 
 test('a backfill reads ids in sequence and is served; an enumeration is mostly not', () => {
@@ -181,12 +192,14 @@ test('feed readers and browsers ask conditionally, scrapers never do', () => {
   assert.equal(fresh('scraping'), 0);
 });
 
-test('a session that turns is good before and bad after', () => {
+test('a session that turns is good before and bad after, of an app or of a partner', () => {
   const labelsOf = new Map<string, string[]>();
   for (const { truth } of rich) labelsOf.set(truth.client, [...(labelsOf.get(truth.client) ?? []), truth.label]);
-  const hijacked = new Set(rich.flatMap(({ truth }) => (truth.kind === 'hijacked-session' ? truth.client : [])));
-  assert.ok(hijacked.size > 10);
-  for (const client of hijacked) assert.match(labelsOf.get(client)!.join(' '), /^(good )+(bad ?)+$/);
+  for (const kind of ['hijacked-session', 'hijacked-key']) {
+    const hijacked = new Set(rich.flatMap(({ truth }) => (truth.kind === kind ? truth.client : [])));
+    assert.ok(hijacked.size > 8, `${hijacked.size} ${kind}`);
+    for (const client of hijacked) assert.match(labelsOf.get(client)!.join(' '), /^(good )+(bad ?)+$/);
+  }
 });
 
 test('a session that turns goes on with the same credential', () => {
@@ -219,4 +232,95 @@ test('making calls costs less than a few times checking them', () => {
     for (const _call of simulate({ seed: 2, clients: 5000 })) if (--left === 0) break;
   });
   assert.ok(makeMs < 4 * checkMs, `${makeMs} ms against ${checkMs} ms`);
+});
+
+test('of the automated threats that an API sees, each is there', () => {
+  const wanted = '001 002 005 007 008 010 011 012 014 015 017 018 019 020 021'.split(' ').map((n) => `OAT-${n}`);
+  const covered = new Set(Object.values(BAD_KINDS).flatMap(({ threats }) => threats ?? []));
+  for (const threat of [...wanted, 'API1']) assert.ok(covered.has(threat), threat);
+  for (const [name, { threats }] of Object.entries(BAD_KINDS)) assert.ok(threats && threats.length > 0, name);
+});
+
+test('README names every kind, and the threats that each attack is', () => {
+  const readme = readFileSync(new URL('../../../datasets/simulator/README.md', import.meta.url), 'utf8');
+  for (const name of Object.keys(GOOD_KINDS)) assert.ok(readme.includes(name), name);
+  for (const [name, { threats }] of Object.entries(BAD_KINDS))
+    assert.ok(readme.includes(`| ${name} | ${threats!.join(', ')} |`), `| ${name} | ${threats!.join(', ')} |`);
+});
+
+test('an attacker from many addresses asks little from each, and all of them speak alike', () => {
+  const swarms = ofKind('distributed-stuffing');
+  assert.ok(swarms.length >= 5, String(swarms.length));
+  for (const { calls, truth } of swarms) {
+    const byAddress = groupBy(calls, ({ clientIp }) => clientIp);
+    assert.ok(byAddress.size <= 400, `${truth.client}: ${byAddress.size}`);
+    assert.equal(new Set(calls.map(({ userAgent }) => userAgent)).size, 1);
+    const logins = [...byAddress.values()].map((some) => some.filter(({ method }) => method === 'POST').length);
+    assert.ok(median(logins) <= 5, `${truth.client}: ${median(logins)} logins from an address`);
+  }
+  assert.ok(share(swarms, ({ calls }) => new Set(calls.map(({ clientIp }) => clientIp)).size >= 40) > 0.6);
+  assert.ok(share(swarms, ({ calls }) => calls.at(-1)!.time - calls[0]!.time > 60_000) > 0.8, 'spread over minutes');
+});
+
+test('attackers from many addresses are few of all actors', () => {
+  const actors = actorsOf([...all, ...rich]);
+  const many = share(actors, ({ truth }) => truth.label === 'bad' && BAD_KINDS[truth.kind]!.addresses !== undefined);
+  assert.ok(many > 0.003 && many < 0.025, String(many));
+});
+
+/** Clients by deployment and by how they speak. */
+function speakersOf(labelled: readonly LabelledCall[]): Map<string, Actor[]> {
+  const voiceOf = ({ calls: [call], truth }: Actor) => `${truth.client.split('-')[0]} ${call!.userAgent}`;
+  return groupBy(actorsOf(labelled), voiceOf);
+}
+
+test('crowds: many good clients of one app that mostly come in, some of them with attackers that speak alike', () => {
+  const crowds = [...speakersOf(rich).values()].filter((some) => some.filter(({ truth }) => truth.label === 'good').length > 25);
+  assert.ok(crowds.length >= 4, String(crowds.length));
+  const mixed = crowds.filter((some) => some.some(({ truth }) => truth.label === 'bad'));
+  assert.ok(mixed.length >= 2 && mixed.length < crowds.length + 1, `${mixed.length} of ${crowds.length}`);
+  const logins = crowds
+    .flat()
+    .filter(({ truth }) => truth.kind === 'app-user')
+    .map(({ calls }) => share(calls, ({ status }) => status! < 400));
+  assert.ok(logins.length > 100 && median(logins) > 0.8, `${median(logins)} of ${logins.length}`);
+});
+
+test('half of the deployments last minutes, the others hours', () => {
+  const spans = groupBy(all, ({ truth }) => truth.client.split('-')[0]!);
+  const lasts = [...spans.values()].map((calls) => (calls.at(-1)!.call.time - calls[0]!.call.time) / 60_000);
+  const short = share(lasts, (minutes) => minutes <= 15.1);
+  assert.ok(short > 0.3 && short < 0.75, `${short} of ${lasts.length}`);
+  assert.ok(Math.max(...lasts) > 120);
+});
+
+test('exports by who knows what is there meet no gaps; enumerations through a key do', () => {
+  const missing = (kind: string) =>
+    share(
+      ofKind(kind).flatMap(({ calls }) => calls),
+      ({ status }) => status === 404 || status === 403 || status === 410,
+    );
+  assert.ok(missing('own-books-export') < 0.05, String(missing('own-books-export')));
+  assert.ok(missing('key-enumeration') > 0.15, String(missing('key-enumeration')));
+});
+
+test('clients of a measured kind and program follow the measurement in half of the cases', () => {
+  const kind = {
+    clients: 9,
+    calls: [7, 7],
+    gapMs: [50, 50],
+    gapRatio: [1, 1],
+    statuses: { '200': 1 },
+    okBytes: [],
+    errorBytes: [],
+  };
+  const shape = { clients: 9, agents: ['measured/1.0'], order: 'host x-measured user-agent', accept: null, encoding: null };
+  const fitted = { kinds: { 'good partner-sync': kind }, stacks: { axios: shape }, okBytes: [], errorBytes: [] };
+  const measured = actorsOf([...simulate({ seed: 4, clients: 3000, view: 'nginx-json', fitted })]);
+  const syncs = measured.filter(({ truth }) => truth.kind === 'partner-sync');
+  const short = share(syncs, ({ calls }) => calls.length <= 7);
+  assert.ok(short > 0.4 && short < 0.85, String(short));
+  const plain = measured.filter(({ truth, calls }) => truth.tool === 'axios' && calls[0]!.headerNames?.includes('x-measured'));
+  assert.ok(plain.length > 10, String(plain.length));
+  assert.deepEqual(plain[0]!.calls[0]!.headerNames!.slice(0, 2), ['host', 'x-measured']);
 });

@@ -1,7 +1,9 @@
 /** How one client speaks: a program's shape, its version and settings, and what it disguises as. */
 import { softwareOf } from '../../service/core/software.ts';
+import { drawStack, type Fitted, UNFITTED } from './fitted.ts';
 import { type Random, scatter } from './random.ts';
-import { BROWSERS, PAGE_ACCEPT, STACKS, type Stack, type StackName, type TlsLibrary } from './stacks.ts';
+import { PAGE_ACCEPT, type Stack, type TlsLibrary } from './stack.ts';
+import { BROWSERS, STACKS, type StackName } from './stacks.ts';
 
 /** Version and cipher, the more usual first. */
 const TLS: Record<TlsLibrary, readonly (readonly [string, string])[]> = {
@@ -53,9 +55,12 @@ export const CARRIES = {
   origin: 32,
   depth: 64,
   key: 128,
+  /** Not carried but spoken: over HTTP/2 the host comes first, as gateways tell it, and no connection is named. */
+  http2: 256,
 } as const;
 
-const OPTIONAL: Record<string, number> = {
+/** Headers that are sent only where there is cause, and what that is. */
+export const OPTIONAL: Readonly<Record<string, number>> = {
   'content-length': CARRIES.body,
   'content-type': CARRIES.body,
   authorization: CARRIES.authorization,
@@ -90,7 +95,11 @@ export interface Voice {
   headerNames(carries: number): readonly string[];
 }
 
-export type Disguise = 'none' | 'own-name' | 'browser' | 'full-browser';
+/**
+ * A name of one's own; a browser's user agent; that and a language; all headers of a browser, or of a mobile app, in
+ * order; all that and the TLS of what it imitates.
+ */
+export type Disguise = 'none' | 'own-name' | 'browser' | 'full-browser' | 'whole-browser' | 'whole-app' | 'twin';
 
 const PRODUCTS = [
   'Sync',
@@ -128,40 +137,72 @@ const EXTRAS = [
   'x-app-platform',
 ];
 
+const WHOLE_BROWSERS: readonly StackName[] = ['chrome', 'chrome', 'firefox', 'safari'];
+const WHOLE_APPS: readonly StackName[] = ['okhttp', 'okhttp', 'cfnetwork', 'dart'];
+
 /** Draws a client's voice from a program's shape; what the disguise changes depends on who might want it. */
-export function createVoice(random: Random, name: StackName, disguise: Disguise): Voice {
-  const stack: Stack = STACKS[name];
-  const asBrowser = disguise === 'browser' || disguise === 'full-browser';
+export function createVoice(random: Random, name: StackName, disguise: Disguise, fitted: Fitted = UNFITTED): Voice {
+  const own = drawStack(random, fitted, name);
+  const shownName = shownAs(random, name, disguise);
+  const stack = shownName === name ? own : drawStack(random, fitted, shownName);
   const userAgent = agentOf(random, stack, disguise);
+  const asBrowser = disguise === 'browser' || disguise === 'full-browser';
   const language = stack.language ?? (disguise === 'full-browser' ? 'en-US,en;q=0.9' : null);
   const extras = EXTRAS.filter(() => random.chance(0.07));
   if (language && !stack.language) extras.unshift('accept-language');
-  const tls = TLS[stack.tls][random.chance(0.82) ? 0 : 1]!;
-  // Versions of one library speak TLS in a few ways; ja3 and ja4 follow the library, not its user.
-  const print = scatter(hashName(stack.tls + name) + random.int(0, 2) + (tls[0] === 'TLSv1.2' ? 9 : 0), 77);
+  const accept = asBrowser && random.chance(0.6) ? PAGE_ACCEPT : stack.accept;
   return {
+    ...handshakeOf(random, disguise === 'twin' ? shownName : name),
     tool: name,
     userAgent,
     family: softwareOf(userAgent).name,
-    accept: asBrowser && random.chance(0.6) ? PAGE_ACCEPT : stack.accept,
+    accept,
     acceptEncoding: stack.encoding,
     acceptLanguage: language && random.chance(0.5) ? random.pick(LANGUAGES) : language,
-    tlsVersion: tls[0],
-    tlsCipher: tls[1],
-    ja3: digits(print, 32),
-    ja4: `t${tls[0].slice(-3).replace('.', '')}d${10 + (print % 9)}${10 + (print % 7)}h2_${digits(print, 12)}_${digits(print + 1, 12)}`,
-    http2: random.chance(stack.http2 ?? 0),
-    keepsAlive: random.chance(stack.keepsAlive ?? 0.5),
-    resumes: stack.resumes ?? false,
+    http2: random.chance((disguise === 'twin' ? stack : own).http2 ?? 0),
+    keepsAlive: random.chance(own.keepsAlive ?? 0.5),
+    resumes: own.resumes ?? false,
     cookies: random.chance(stack.cookies ?? 0.05),
     pool: random.chance(0.6) ? 1 : random.logInt(2, 24),
-    headerNames: namesOf(stack, userAgent !== null, extras),
+    headerNames: namesOf({ ...stack, accept }, userAgent !== null, extras),
   };
+}
+
+function shownAs(random: Random, name: StackName, disguise: Disguise): StackName {
+  if (disguise === 'whole-app') return random.pick(WHOLE_APPS);
+  return disguise === 'whole-browser' || disguise === 'twin' ? random.pick(WHOLE_BROWSERS) : name;
+}
+
+/** Versions of one library speak TLS in a few ways; ja3 and ja4 follow the library, not its user. */
+function handshakeOf(random: Random, name: StackName): Pick<Voice, 'tlsVersion' | 'tlsCipher' | 'ja3' | 'ja4'> {
+  const library = STACKS[name].tls;
+  const [tlsVersion, tlsCipher] = TLS[library][random.chance(0.82) ? 0 : 1]!;
+  const print = scatter(hashName(library + name) + random.int(0, 2) + (tlsVersion === 'TLSv1.2' ? 9 : 0), 77);
+  return {
+    tlsVersion,
+    tlsCipher,
+    ja3: digits(print, 32),
+    ja4: `t${tlsVersion.slice(-3).replace('.', '')}d${10 + (print % 9)}${10 + (print % 7)}h2_${digits(print, 12)}_${digits(print + 1, 12)}`,
+  };
+}
+
+/** How close an imitation of another client's voice comes. */
+export type Likeness = 'all' | 'headers' | 'agent';
+
+/** The voice of a program that imitates another's: its user agent, its headers too, or all, TLS and habits included. */
+export function imitate(random: Random, model: Voice, name: StackName, likeness: Likeness): Voice {
+  if (likeness === 'all') return { ...model, tool: name };
+  const own = createVoice(random, name, 'none');
+  const said = { userAgent: model.userAgent, family: model.family };
+  if (likeness === 'agent') return { ...own, ...said };
+  const { accept, acceptEncoding, acceptLanguage, headerNames, cookies } = model;
+  return { ...own, ...said, accept, acceptEncoding, acceptLanguage, headerNames, cookies };
 }
 
 function agentOf(random: Random, stack: Stack, disguise: Disguise): string | null {
   if (disguise === 'own-name') return fill(random, `${random.pick(MAKERS)}${random.pick(PRODUCTS)}/{1..9}.{0..20}.{0..9}`);
-  const source: Stack = disguise === 'none' ? stack : STACKS[random.pick(BROWSERS)];
+  const asBrowser = disguise === 'browser' || disguise === 'full-browser';
+  const source: Stack = asBrowser ? STACKS[random.pick(BROWSERS)] : stack;
   return fill(random, random.pick(source.agents)) || null;
 }
 
@@ -183,10 +224,14 @@ function namesOf(stack: Stack, hasAgent: boolean, extras: readonly string[]): Vo
   };
 }
 
+/** What HTTP/2 has no place for; the host, its :authority, is told first. */
+const NOT_IN_HTTP2 = new Set(['connection', 'http2-settings', 'upgrade', 'keep-alive', 'host']);
+
 function listNames(stack: Stack, hasAgent: boolean, extras: readonly string[], carries: number): string[] {
-  const names: string[] = [];
+  const names: string[] = carries & CARRIES.http2 ? ['host'] : [];
   for (const slot of stack.order.split(' ')) {
     const name = slot.startsWith('+') ? slot.slice(1) : slot;
+    if (carries & CARRIES.http2 && NOT_IN_HTTP2.has(name)) continue;
     if (name === 'extra') names.push(...extras, ...(carries & CARRIES.key ? ['x-api-key'] : []));
     else if (name === 'user-agent' && !hasAgent) continue;
     else if (name === 'accept' && stack.accept === null) continue;
