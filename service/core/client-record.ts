@@ -26,7 +26,7 @@ export const T = number(['first', 'last', 'answered', 'sessionStart', ['idLast',
 // biome-ignore format: a line for each theme
 export const F = number([
   // Shares and means of about the last sixteen calls
-  'recentFail', 'recentNew', 'recentObject', 'recentGap',
+  'recentFail', 'recentNew', 'recentObject', 'recentGap', 'recentSame',
   // Pace; logarithms are of 1 + gap in units of 10 ms. A burst's start is in seconds of the session
   ['gap', 2], 'rate10s', 'ratePeak10s', 'rate300s', 'ratePeak300s', 'burstStart', ['burstPeriod', 2],
   // Sums of how much longer, as a logarithm, the gaps after a failure and after a 429 are than the others
@@ -71,7 +71,7 @@ export const C = number([
   ['routeFails', 4], ['routeOk', 4], 'routeFailRun', 'routeFailOk',
   // What was asked
   'get', 'head', 'post', 'write', 'remove', 'options', 'otherMethod', 'asset', 'probe', 'injected', 'query', 'paged',
-  'repeat', 'news', 'routeSame', 'routeStay', 'routeStayMax', 'sizeAgain', 'sizeSame',
+  'repeat', 'news', 'robots', 'routeSame', 'routeStay', 'routeStayMax', 'sizeAgain', 'sizeSame',
   // Logins and sign-ups; pending has a bit for each that has not been made use of
   'login', 'loginFail', 'loginOk', 'loginUsed', 'accountSame', 'signupOk', 'signupUsed', 'pending',
   // Purposes, as PURPOSES numbers them

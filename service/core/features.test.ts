@@ -19,10 +19,10 @@ function vectorOf(calls: readonly ApiCall[]): Record<string, number> {
 }
 
 describe('the table', () => {
-  test('names each feature once, in words, with its range and its source, and no more than 150', () => {
+  test('names each feature once, in words, with its range and its source, and no more than 160', () => {
     assert.equal(new Set(featureNames).size, FEATURES.length);
     assert.equal(new Set(FEATURES.map(({ text }) => text)).size, FEATURES.length);
-    assert.ok(FEATURES.length <= 150);
+    assert.ok(FEATURES.length <= 160);
     const fields = new Set(ApiCallSchema.fields.map((field) => field.name));
     for (const { name, text, range, source } of FEATURES) {
       assert.match(name, /^[a-z][A-Za-z0-9]+$/);

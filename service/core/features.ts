@@ -156,6 +156,12 @@ export const FEATURES: readonly Feature[] = [
         ({ f, c }) => f[F.recentFail]! - share(failures(c), c[C.statusKnown]!),
       ),
       change('share', 'newsTurn', 'more new requests of late', ({ f, c }) => f[F.recentNew]! - share(c[C.news]!, c[C.calls]!)),
+      change(
+        'share',
+        'routeTurn',
+        'stays on one route more of late',
+        ({ f, c }) => f[F.recentSame]! - share(c[C.routeSame]!, c[C.calls]!),
+      ),
       change('share', 'objectTurn', 'more objects of late', ({ f, c }) => f[F.recentObject]! - share(c[C.idCalls]!, c[C.calls]!)),
     ],
   ),
@@ -234,6 +240,7 @@ export const FEATURES: readonly Feature[] = [
       scale('plain', 'depth', 'mean depth of paths', ({ f, c }) => share(f[F.depthSum]!, c[C.calls]!)),
       part('queryShare', 'calls with a query', ofCalls(C.query)),
       part('pagedShare', 'calls that walk through pages', ofCalls(C.paged)),
+      scale('count', 'robots', 'readings of robots.txt and site maps', logOf(C.robots)),
       part('assetShare', 'pictures, styles and scripts', ofCalls(C.asset)),
       scale('count', 'probes', 'files that only scanners ask for', logOf(C.probe)),
       scale('count', 'injected', 'requests that look like injections', logOf(C.injected)),
@@ -316,6 +323,9 @@ export const FEATURES: readonly Feature[] = [
         deviation(f, F.answerSize, c[C.answerSized]!),
       ),
       scale('count', 'requestSize', 'mean size of requests', ({ f }) => f[F.requestSize]!),
+      scale('plain', 'requestSizeSpread', 'spread of the sizes of requests (log)', ({ f, c }) =>
+        deviation(f, F.requestSize, c[C.requestSized]!),
+      ),
     ],
   ),
   // How it speaks
@@ -435,7 +445,7 @@ export const featureNames: readonly string[] = FEATURES.map((feature) => feature
  * Names the set of features: the table, and the version of the counting behind it (session.ts, cohort.ts, path.ts, software.ts),
  * which is raised by hand when a count changes its meaning; the golden file of calls and vectors tells when.
  */
-const COUNTING_VERSION = 3;
+const COUNTING_VERSION = 4;
 export const featureSet: string = `f${FEATURES.length}.${COUNTING_VERSION}-${hashString(featureNames.join())
   .toString(16)
   .padStart(8, '0')}`;

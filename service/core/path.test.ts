@@ -137,6 +137,8 @@ describe('readPath', () => {
   for (const path of logins) test(`${path} is a login`, () => assert.ok(readPath(path).isLogin));
 
   const others = [
+    '/v1/auth/otp',
+    '/otp/send',
     '/v1/author',
     '/v1/authors/17',
     '/verify-email',

@@ -33,7 +33,9 @@ export function segmentKind(segment: string): SegmentKind {
 }
 
 /** Words that mean a login wherever they stand alone: `/users/login`, `/wp-login.php`, `/verify-otp`, `/auth.v1.Auth/Login`. */
-const LOGIN_WORD = /(?:^|[/_.-])(?:log-?in|log-?on|sign-?in|authenticate|otp|totp|2fa|mfa)(?:$|[/_.-])/i;
+const LOGIN_WORD = /(?:^|[/_.-])(?:log-?in|log-?on|sign-?in|authenticate|totp|2fa|mfa)(?:$|[/_.-])/i;
+/** A one-time code is a login where it is handed in; where it is asked for, it is a message. */
+const LOGIN_CODE = /(?=.*(?:^|[/_.-])otp(?:$|[/_.-]))(?=.*(?:verif|check|confirm|valid|submit))/i;
 /** The same in camel case: `/doLogin`, `/LoginUser`. */
 const LOGIN_CAMEL = /[a-z]Login(?![a-z])|\/Login[A-Z]/;
 /** Words that mean a login as the last segment, right under the root, a version or what hands out credentials. */
@@ -121,6 +123,9 @@ function purposeOf(segments: readonly string[], kinds: readonly SegmentKind[]): 
   return 'none';
 }
 
+/** What tells robots where they may go. */
+const ROBOTS = /(?:^|\/)(?:robots\.txt|sitemap[\w.-]*\.xml(?:\.gz)?)$/i;
+
 export interface PathFacts {
   /** Hash of the template, last segment included. */
   readonly route: number;
@@ -140,6 +145,8 @@ export interface PathFacts {
   readonly depth: number;
   readonly isLogin: boolean;
   readonly isAsset: boolean;
+  /** robots.txt or a site map. */
+  readonly isForRobots: boolean;
   readonly isInjected: boolean;
   readonly probe: Probe;
   /** A place in PURPOSES, -1 for none; `PEOPLE` where a POST would make it a sign-up. */
@@ -153,7 +160,10 @@ export const PEOPLE = PURPOSES.length;
 
 /** What follows from a path's template alone, names of objects aside. */
 interface TemplateFacts
-  extends Pick<PathFacts, 'route' | 'parent' | 'collection' | 'depth' | 'isLogin' | 'isAsset' | 'probe' | 'purpose'> {
+  extends Pick<
+    PathFacts,
+    'route' | 'parent' | 'collection' | 'depth' | 'isLogin' | 'isAsset' | 'isForRobots' | 'probe' | 'purpose'
+  > {
   /** Which segment names the object; -1 where none does. */
   readonly objectAt: number;
 }
@@ -182,7 +192,10 @@ function factsOf(path: string, told: string | null): PathFacts {
   const plain = unescapePlain(path);
   const segments = segmentsOf(plain);
   const kinds = kindsOf(segments, told);
-  const { objectAt, route, parent, collection, depth, isLogin, isAsset, probe, purpose } = readTemplate(segments, kinds);
+  const { objectAt, route, parent, collection, depth, isLogin, isAsset, isForRobots, probe, purpose } = readTemplate(
+    segments,
+    kinds,
+  );
   const leaf = segments.length === 0 ? 0 : hashString(segments.at(-1)!);
   const object = objectAt < 0 ? '' : segments[objectAt]!;
   return {
@@ -199,6 +212,7 @@ function factsOf(path: string, told: string | null): PathFacts {
     isAsset,
     isInjected: isInjection(path),
     probe,
+    isForRobots,
     purpose,
     marks: countMarks(path),
   };
@@ -232,8 +246,9 @@ function templateFactsOf(segments: readonly string[], kinds: readonly SegmentKin
     collection,
     objectAt: isAsset ? -1 : objectAt,
     depth: segments.length,
-    isLogin: LOGIN_WORD.test(key) || LOGIN_CAMEL.test(key) || LOGIN_END.test(key),
+    isLogin: LOGIN_WORD.test(key) || LOGIN_CODE.test(key) || LOGIN_CAMEL.test(key) || LOGIN_END.test(key),
     isAsset,
+    isForRobots: ROBOTS.test(key),
     probe: HARD_PROBE.test(key) ? 'hard' : SOFT_PROBE.test(key) ? 'soft' : 'none',
     purpose: purpose === 'none' ? -1 : purpose === 'people' ? PEOPLE : PURPOSES.indexOf(purpose),
   };

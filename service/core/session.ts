@@ -361,6 +361,7 @@ function observeRequest({ f, u, c, d }: ClientRecord, call: ApiCall, { path, que
   c[methodSlot(call.method)]! += 1;
   f[F.depthSum]! += path.depth;
   if (path.isAsset) c[C.asset]! += 1;
+  if (path.isForRobots) c[C.robots]! += 1;
   if (path.probe === 'hard' || (path.probe === 'soft' && !isThere(call))) c[C.probe]! += 1;
   if (path.isInjected || query?.isInjected) c[C.injected]! += 1;
   if (query !== null) {
@@ -438,9 +439,11 @@ function observeOrder({ f, t, u, c }: ClientRecord, { route, number }: AskedObje
 }
 
 /** Calls of one route after the other, and failures in a row on each of a few routes. */
-function observeRoute({ u, c }: ClientRecord, { status, responseBytes }: ApiCall, { object }: Asked): void {
+function observeRoute({ u, f, c }: ClientRecord, { status, responseBytes }: ApiCall, { object }: Asked): void {
   const { route } = object;
-  if (c[C.calls]! > 0 && u[U.prevRoute] === route) {
+  const stays = c[C.calls]! > 0 && u[U.prevRoute] === route;
+  addRecent(f, F.recentSame, c[C.calls]! + 1, RECENT_CALLS, stays ? 1 : 0);
+  if (stays) {
     c[C.routeSame]! += 1;
     c[C.routeStay]! += 1;
     c[C.routeStayMax] = Math.max(c[C.routeStayMax]!, c[C.routeStay]!);
