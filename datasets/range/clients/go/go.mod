@@ -1,0 +1,3 @@
+module range.test/range-go
+
+go 1.19
