@@ -1,11 +1,12 @@
 /** Writing a capture: calls, labels of addresses, and a table of what ran. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { ApiCall } from '../../service/core/contracts.ts';
 import type { Random } from '../simulator/random.ts';
 import { type AddressLabel, type CaptureResult, callLine, createAddresses } from './capture.ts';
+import { captureNames } from './load.ts';
 import type { Program } from './program.ts';
 import type { ClientRun } from './schedule.ts';
 import { baseEnv, hostAddress } from './seats.ts';
@@ -125,4 +126,42 @@ export function writeCapture(
   writeFileSync(join(folder, `${name}.ndjson.gz`), gzip(calls.map(callLine)));
   writeFileSync(join(folder, `${name}.labels.ndjson.gz`), gzip(spoken.map((label) => JSON.stringify(label))));
   writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(table, null, 2)}\n`);
+}
+
+/** Writes PROGRAMS.md: every program of the folder's captures, with its version, clients and calls in all of them. */
+export function writeProgramTable(folder: string): void {
+  const tables = captureNames(folder).map(
+    (name) => JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8')) as CaptureTable,
+  );
+  const rows = new Map<string, TableRow>();
+  for (const { programs } of tables)
+    for (const row of programs) {
+      const { clients = 0, addresses = 0, calls = 0 } = rows.get(row.program) ?? {};
+      const sums = { clients: clients + row.clients, addresses: addresses + row.addresses, calls: calls + row.calls };
+      rows.set(row.program, { ...row, ...sums });
+    }
+  const lines = [...rows.values()]
+    .toSorted((a, b) => b.label.localeCompare(a.label) || a.kind.localeCompare(b.kind) || a.program.localeCompare(b.program))
+    .map(({ label, kind, program, version, forms, clients, addresses, calls }) =>
+      ['', label, kind, program, version, forms.join(' '), clients, addresses, calls, ''].join(' | ').trim(),
+    );
+  const captures = tables.map(
+    ({ name, shape, gateway, seed, seconds, clients, calls }) =>
+      `| ${name} | ${shape} | ${gateway} | ${seed} | ${seconds} | ${clients} | ${calls} |`,
+  );
+  const text = [
+    '# What the captures hold',
+    '',
+    'Written by `npm run range`.',
+    '',
+    '| capture | API | gateway | seed | seconds | clients | calls |',
+    '| --- | --- | --- | --- | --- | --- | --- |',
+    ...captures,
+    '',
+    '| label | kind | program | version | forms | clients | addresses | calls |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- |',
+    ...lines,
+    '',
+  ];
+  writeFileSync(join(folder, 'PROGRAMS.md'), text.join('\n'));
 }

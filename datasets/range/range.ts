@@ -6,7 +6,7 @@ import { Command, Option } from 'commander';
 import { createRandom } from '../simulator/random.ts';
 import { createWorld, type World } from './api-world.ts';
 import { readCapture } from './capture.ts';
-import { createTable, labelAddresses, writeCapture } from './captures.ts';
+import { createTable, labelAddresses, writeCapture, writeProgramTable } from './captures.ts';
 import { type GatewayName, type Site, startSite } from './gateways.ts';
 import { CAPTURES_DIR, WORK_DIR } from './places.ts';
 import { stopAllNow } from './processes.ts';
@@ -177,7 +177,33 @@ program
   .option('--only <names>', 'programs, with commas', names, [])
   .action(({ only }: { only: readonly string[] }) => setUp(needsOf(findPrograms(only)), say));
 
-addCommon(program.command('capture', { isDefault: true }).description('run all programs and write a capture'))
+/** The captures that are committed; each takes some ten minutes on two cores. */
+const COMMITTED = [
+  { name: 'shop-nginx', shape: 'shop', gateway: 'nginx', seed: 11, seconds: 420 },
+  { name: 'bank-envoy', shape: 'bank', gateway: 'envoy', seed: 12, seconds: 420 },
+  { name: 'desk-nginx', shape: 'desk', gateway: 'nginx', seed: 13, seconds: 420 },
+  { name: 'shop-envoy', shape: 'shop', gateway: 'envoy', seed: 14, seconds: 400 },
+  { name: 'bank-nginx', shape: 'bank', gateway: 'nginx', seed: 15, seconds: 400 },
+] as const;
+
+/** One process a capture: each has a mount namespace of its own. */
+function captureAll(): void {
+  for (const facts of COMMITTED) {
+    const options = Object.entries({ ...facts, scale: 0.4, live: 56 }).flatMap(([name, value]) => [`--${name}`, String(value)]);
+    const { status } = spawnSync(process.execPath, [process.argv[1]!, 'capture', ...options], { stdio: 'inherit' });
+    if (status !== 0) throw new Error(`${facts.name} failed`);
+  }
+  writeProgramTable(CAPTURES_DIR);
+}
+
+program.command('all', { isDefault: true }).description('make the committed captures and their table anew').action(captureAll);
+
+program
+  .command('table')
+  .description('write the table of programs of all captures')
+  .action(() => writeProgramTable(CAPTURES_DIR));
+
+addCommon(program.command('capture').description('run all programs and write a capture'))
   .option('--name <name>', 'of the capture; shape and gateway if not given')
   .option('--seconds <n>', 'in which clients start', whole, 480)
   .option('--scale <x>', 'multiplies the number of clients', share, 1)
