@@ -8,7 +8,7 @@ import { packageRoot } from '../service/io/package-root.ts';
 import type { TensorFlow } from '../service/io/tensorflow.ts';
 import { fitPlatt } from './calibrate.ts';
 import { loadDanfo } from './danfo.ts';
-import { createNet, hashWeights, type NetOptions, predictLogits, type Rows, trainNet } from './net.ts';
+import { createMembers, hashWeights, type NetOptions, predictLogits, type Rows, trainMembers } from './net.ts';
 import { fitScaling } from './scaling.ts';
 import { stratify } from './split.ts';
 
@@ -88,6 +88,7 @@ export interface FoldResult {
 
 const NET: Omit<NetOptions, 'seed'> = {
   hidden: [48, 24],
+  members: 1,
   batch: 64,
   phases: [
     { epochs: 30, rate: 3e-3 },
@@ -97,6 +98,8 @@ const NET: Omit<NetOptions, 'seed'> = {
   l2: 1e-4,
   familyWeight: 0,
   noise: 0.05,
+  smoothing: 0,
+  dropout: 0,
   blackouts: [],
 };
 
@@ -138,12 +141,11 @@ function runFold(tf: Tf, table: BehaviourTable, parts: Rowset, seed: number): Fo
   ];
   const scaling = fitScaling(train.x, train.width, train.weight);
   for (const { x, rows } of [train, held, test]) scale({ scaling }, x, rows, x);
-  const model = createNet(tf, train.width, 2, { ...NET, seed });
-  trainNet(tf, model, train, held, { ...NET, seed });
-  const calibration = fitPlatt(predictLogits(tf, model, held.x, held.width), held.bad, held.weight);
-  const scores = predictLogits(tf, model, test.x, test.width).map((logit) => calibrate(calibration, logit));
-  const weightsHash = hashWeights(model);
-  model.dispose();
+  const options = { ...NET, seed };
+  const { members } = trainMembers(tf, createMembers(train.width, 2, options), train, held, options);
+  const calibration = fitPlatt(predictLogits(tf, members, held.x), held.bad, held.weight);
+  const scores = predictLogits(tf, members, test.x).map((logit) => calibrate(calibration, logit));
+  const weightsHash = hashWeights(members);
   const right = scores.filter((score, i) => Number(score >= 0.5) === test.bad[i]).length;
   return { rocAuc: rocAuc(scores, test.bad)!, accuracy: right / test.rows, brier: brier(scores, test.bad)!, weightsHash };
 }

@@ -34,9 +34,9 @@ const GROUPS: readonly (readonly [probability: number, names: readonly string[]]
   ],
   [0.25, ['subSecond']],
   // The API's own shape, which differs from one to the next
-  [0.15, ['sizeMean', 'sizeSpread', 'requestSize', 'sizeSame']],
+  [0.15, ['sizeMean', 'sizeSpread', 'requestSize', 'requestSizeSpread', 'sizeSame']],
   [0.1, ['objectsBeyondShown', 'objectsPerShown']],
-  [0.1, ['depth', 'routeBreadth', 'queryShare', 'pagedShare', 'assetShare']],
+  [0.1, ['depth', 'routeBreadth', 'queryShare', 'pagedShare', 'assetShare', 'robots']],
   [0.1, ['targetLength', 'targetLengthSpread', 'targetMarks', 'targetMarksSpread', 'queryShapes']],
   // Words that this API may not have in its paths
   [

@@ -1,16 +1,23 @@
-/** The model card, from the figures. No dates and no machine: the same training gives the same text. */
-import type { EvaluationReport } from '../service/core/evaluation.ts';
+/** The model card, from the manifest and the figures. No dates and no machine: the same training gives the same text. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Interval } from '../service/core/evaluation.ts';
 import type { Manifest } from '../service/core/model.ts';
+import { findModel } from '../service/io/classifier.ts';
 import { figure, percent, range } from '../service/io/report.ts';
-import type { HeldOut } from './held-out.ts';
+import type { Coverage } from './calibrate.ts';
+import type { Figures } from './evaluate.ts';
+import type { GroupRow, Pooled } from './figures.ts';
 import type { KindCount } from './tables.ts';
 
-export interface CardInput {
-  readonly manifest: Manifest;
-  readonly command: string;
-  readonly report: EvaluationReport;
-  readonly heldOut: readonly HeldOut[];
-  readonly kinds: readonly KindCount[];
+export type CardManifest = Manifest & { readonly coverage?: Coverage };
+
+/** Writes the default model's card anew, with the figures. Returns the card's path. */
+export function updateCard(figures: Figures, folder = findModel()): string {
+  const manifest = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as CardManifest;
+  const path = join(folder, 'README.md');
+  writeFileSync(path, writeCard(manifest, figures));
+  return path;
 }
 
 function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
@@ -18,108 +25,209 @@ function table(head: readonly string[], rows: readonly (readonly (string | numbe
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-export function writeCard({ manifest, command, report, heldOut, kinds }: CardInput): string {
-  const { id, featureSet, families, thresholds, novelty, seed, backend } = manifest;
+const withInterval = (value: number | null, interval: Interval | null) =>
+  figure(value) + (interval ? ` (${figure(interval[0])} to ${figure(interval[1])})` : '');
+const withRange = (part: number, whole: number, interval: Interval) =>
+  `${part} of ${whole}, ${percent(whole === 0 ? null : part / whole)} (${range(interval)})`;
+
+/** @param figures null before `npm run evaluate` has measured them */
+export function writeCard(manifest: CardManifest, figures: Figures | null): string {
+  const { id, featureSet, families, features, thresholds, coverage, novelty, seed, backend, metrics } = manifest;
   return `# ${id}
 
-Scores the session of an API client: the calibrated probability that it is bad automation, from ${manifest.features.length} features
-of its behaviour (feature set \`${featureSet}\`), and the family it is most like (${families.length} kinds, good and bad). It is meant to
-advise a policy, with its reasons beside it; it is not meant to judge people, nor to be the only guard of an API.
+Scores the session of an API client: the calibrated probability that it is bad automation, from ${features.length} features of its
+behaviour (feature set \`${featureSet}\`), and the family it is most like (${families.length} kinds, good and bad). It is meant to advise a
+policy, with its reasons beside it; it is not meant to judge people, nor to be the only guard of an API.
 
-Made by \`${command}\`; the same command gives the same weights on the same backend (seed ${seed}, ${backend}).
+Made by \`${metrics.command}\`; the same command gives the same weights on the same backend (seed ${seed}, ${backend}).
 
 ## Data
 ${table(
-  ['data', 'for', 'seed', 'actors', 'calls', 'sha256 of the stream'],
-  manifest.data.map((d) => ['name', 'part', 'seed', 'clients', 'calls', 'sha256'].map((key) => String(d[key]).slice(0, 16))),
+  ['origin', 'clients', 'calls', 'snapshots', 'sha256 of the stream'],
+  manifest.data.map((d) => ['origin', 'clients', 'calls', 'snapshots', 'sha256'].map((key) => String(d[key]).slice(0, 32))),
 )}
 
-Calls are made by a simulator, not recorded from life. Each part is a world of its own, with other APIs, gateways and
-clients: no client and no deployment of one is in another. Its gateways differ in what they tell, from a plain access
-log to TLS fingerprints. "Actors" are those who call; Assay may see more clients than actors (one that changes its
-address) or fewer (two behind one address).
+The simulator's calls are made up; a base net learns from them. The captures are of real programs against a real gateway
+(datasets/range); the net goes on learning from these, with some of the simulator's sessions among them. Both are ours:
+no capture is of a deployment in use. "Clients" are those that Assay tells apart.
 
 ${table(
   ['', 'kind', 'clients', 'snapshots'],
-  kinds.map((k) => [k.label, k.kind, k.clients, k.snapshots]),
+  ((metrics.kinds ?? []) as KindCount[]).map((k) => [k.label, k.kind, k.clients, k.snapshots]),
 )}
 
-## Figures on test clients
-As \`assay evaluate\` does it: a client is ranked by its newest score. Intervals are 95% (DeLong, Wilson).
-
-${figures(report)}
-
-False alarms for each kind of good client (verdict bad at any snapshot):
-
-${table(
-  ['kind', 'clients', 'false alarms', 'rate', '95%'],
-  report.goodKinds.map((k) => [k.kind, k.clients, k.falseAlarms, percent(k.rate), range(k.interval)]),
-)}
-
-Recall for each kind of bad client:
-
-${table(
-  ['kind', 'clients', 'bad', 'unsure', 'good', 'recall', '95%'],
-  report.badKinds.map((k) => [k.kind, k.clients, k.detected, k.unsure, k.missed, percent(k.recall), range(k.interval)]),
-)}
-
-## Kinds and programs never met in training
-${heldOutText(heldOut)}
+## Figures
+${figures === null ? 'Not measured yet: `npm run evaluate` writes them here.' : figuresText(figures)}
 
 ## Thresholds
-Bad from ${thresholds.badAt.toFixed(4)}, good under ${thresholds.goodBelow.toFixed(4)}, unsure between. Chosen on the calibration clients: at most
-0.3% of the good ones ever reach "bad" from their third call on, at most 5% of the bad ones end as "good". A session
+Bad from ${thresholds.badAt.toFixed(4)}, good under ${thresholds.goodBelow.toFixed(4)}, unsure between.${coverageText(coverage)} A session
 farther than ${novelty.limit.toFixed(2)} (${novelty.directions.length} directions) from the training data is "unsure", whatever its score.
 
 ## Known failures
-${failures(report)}
-- A first or second call says next to nothing; no verdict is bad before the third.
-- Scores are calibrated for the simulator's mix of good and bad. Where attacks are rarer, a score overstates.
-- The simulator's idea of good bots is ours. A kind of good bot that it lacks may look novel (unsure) or, at worst, bad.
+${figures === null ? '' : failures(figures)}- A first or second call says next to nothing; no verdict is bad before the third.
+- Scores are calibrated for the captures' mix of good and bad. Where attacks are rarer, a score overstates.
+- Simulator and captures are one team's idea of good and bad. A kind of good bot that is in neither may look novel
+  (unsure) or, at worst, bad.
 
 ## How it can be evaded
-- By doing little: an attacker that spreads its calls over many clients, each with a handful of calls, stays unsure.
+- By doing little: an attacker that spreads its calls over many clients, each with a handful of calls, shows only where
+  they look alike.
 - By behaving: reading lists before objects, waiting after each refusal, keeping to a person's pace. That costs time,
   which is the point.
 - By using stolen credentials that work: nothing is refused, and only what is asked for can tell.
-- What a client says of itself (user agent, headers) was taken away at random in training, so that no
-  verdict should hang on it; what lying there gains has not been measured.
+- What a client says of itself (user agent, headers) was taken away at random in training, so that no verdict should
+  hang on it.
 `;
 }
 
-function figures(report: EvaluationReport): string {
-  const { rocAucInterval: interval, callsUntilDetection: until } = report;
-  return table(
-    ['figure', 'value'],
+function coverageText(coverage: Coverage | undefined): string {
+  if (!coverage) return '';
+  const { alphaBad, alphaGood, calibrationClients: of } = coverage;
+  return ` Set by conformal prediction on ${of.good} good and
+${of.bad} bad clients whose programs the net that scored them had not met: a good client like them is ever called bad, at any
+of its snapshots from the third call on, with a chance of at most ${percent(alphaBad)}; a bad one like them ends as good with a chance of at
+most ${percent(alphaGood)}. A verdict falls as soon as the threshold is reached, and that error holds over all looks together. For a program
+unlike all of those nothing is promised; what was measured on programs held out stands above.`;
+}
+
+function figuresText({ leaveOneOut, ...other }: Figures): string {
+  const { pooled, groups } = leaveOneOut;
+  const { drift, captures, simulatorToRange, rangeToSimulator, simulatorToSimulator, metBefore } = other;
+  return `Each tool of an attack and each kind of good client was held out in turn: a net that had met none of its clients scored
+them, calibrated on all others. A client is ranked by its newest score; ${leaveOneOut.tooFewCalls} clients with fewer than three calls are left
+out. Intervals are 95%: DeLong's and Wilson's, and, since clients of one program are much alike, those from drawing whole
+tools and kinds with replacement ("by tools").
+
+${pooledTable(pooled)}
+
+Mean ROC-AUC over tools and kinds, each counting alike: ${figure(leaveOneOut.groupsAlike)}. The net that has met them all, on the same clients:
+ROC-AUC ${figure(metBefore.rocAuc)}.
+
+${groupTable(groups, 'bad')}
+
+${groupTable(groups, 'good')}
+
+"over 0.5%" is the share that scores higher than all but 0.5% of the good clients.
+
+### Other learners
+The same vectors, weights and folds. The trees learn from all of the simulator's rows in every fold; the net has them from its base.
+
+${comparisonTable(pooled, leaveOneOut.groupsAlike, other.comparisons)}
+
+### Learnt on one, judged on another
+${table(
+  ['learnt on', 'judged on', 'clients', 'ROC-AUC', 'recall at 0.5% false alarms', 'calibration error'],
+  [
+    ['first half of the tools', 'second half', drift.good + drift.bad, ...crossCells(drift)],
+    ['simulator', 'range', simulatorToRange.good + simulatorToRange.bad, ...crossCells(simulatorToRange)],
+    ['range', 'simulator', rangeToSimulator.good + rangeToSimulator.bad, ...crossCells(rangeToSimulator)],
     [
-      ['clients', `${report.clients} (${report.good} good, ${report.bad} bad)`],
-      ['ROC-AUC', figure(report.rocAuc) + (interval ? ` (${figure(interval[0])} to ${figure(interval[1])})` : '')],
-      ['PR-AUC', figure(report.prAuc)],
-      ['recall at 1% / 0.1% false alarms', `${percent(report.recallAt1Percent)} / ${percent(report.recallAt01Percent)}`],
-      ['calibration error (15 bins), Brier score', `${figure(report.calibrationError)}, ${figure(report.brier)}`],
-      ['false alarms / recall by verdict', `${percent(report.falseAlarmRate)} / ${percent(report.recall)}`],
+      'simulator',
+      'another simulated world',
+      simulatorToSimulator.good + simulatorToSimulator.bad,
+      ...crossCells(simulatorToSimulator),
+    ],
+    ...captures.map((c) => ['other captures', c.capture, c.good + c.bad, ...crossCells(c)]),
+  ],
+)}
+
+### Stuffing spread over many addresses
+${stuffingText(other.stuffing)}
+
+### A real site's log
+${apacheText(other.apache)}`;
+}
+
+const crossCells = (p: Pick<Pooled, 'rocAuc' | 'rocAucInterval' | 'recall' | 'calibrationError'>) => [
+  withInterval(p.rocAuc, p.rocAucInterval),
+  percent(p.recall),
+  figure(p.calibrationError),
+];
+
+function pooledTable(p: Pooled): string {
+  const { callsUntilDetection: until } = p;
+  return table(
+    ['held out, pooled', ''],
+    [
+      ['clients', `${p.good + p.bad} (${p.good} good, ${p.bad} bad)`],
+      [
+        'ROC-AUC',
+        `${withInterval(p.rocAuc, p.rocAucInterval)}; by tools ${p.rocAucByTools ? p.rocAucByTools.map(figure).join(' to ') : '–'}`,
+      ],
+      [
+        'recall at 0.5% false alarms',
+        `${percent(p.recall)} (${range(p.recallInterval)}); by tools ${p.recallByTools ? range(p.recallByTools) : '–'}`,
+      ],
+      ['calibration error (15 bins), Brier score', `${figure(p.calibrationError)}, ${figure(p.brier)}`],
+      ['found, by verdict', withRange(p.detected, p.bad, p.detectedInterval)],
+      ['false alarms, by verdict', withRange(p.falseAlarms, p.good, p.falseAlarmInterval)],
+      ['sessions called bad before they turned', p.alarmedEarly],
       ['calls until detection, median / p95', `${until.median ?? '–'} / ${until.p95 === null ? '–' : Math.ceil(until.p95)}`],
+      ['clients whose verdict changed more than twice', withRange(p.restless, p.good + p.bad, p.restlessInterval)],
     ],
   );
 }
 
-function heldOutText(heldOut: readonly HeldOut[]): string {
-  if (heldOut.length === 0) return 'Not measured for this model.';
-  const rows = heldOut.map((h) => [h.by, h.name, h.label, h.clients, figure(h.rocAuc), percent(h.foundAt1Percent)]);
-  return `Trained anew, for fewer epochs, without a third of them at a time. "called bad" is the share at the score that 1% of the
-other good clients reach: for bad the recall, for good the false alarms.
+function groupTable(groups: readonly GroupRow[], label: 'good' | 'bad'): string {
+  const head =
+    label === 'bad'
+      ? ['tool', 'clients', 'bad', 'unsure', 'good', 'found']
+      : ['kind', 'clients', 'bad', 'unsure', 'good', 'false alarms'];
+  return table(
+    [...head, '95%', 'over 0.5%', 'ROC-AUC', ...(label === 'bad' ? ['median calls'] : [])],
+    groups
+      .filter((group) => group.label === label)
+      .map((g) => [
+        g.name,
+        g.clients,
+        g.calledBad,
+        g.unsure,
+        g.calledGood,
+        percent(g.calledBad / g.clients),
+        range(g.interval),
+        percent(g.overHalfPercent),
+        figure(g.rocAuc),
+        ...(label === 'bad' ? [g.medianCalls ?? '–'] : []),
+      ]),
+  );
+}
 
-${table(['held out', 'name', '', 'clients', 'ROC-AUC', 'called bad'], rows)}`;
+function comparisonTable(pooled: Pooled, groupsAlike: number | null, comparisons: Figures['comparisons']): string {
+  const rows = comparisons.map((c) => [
+    `${c.name} ${c.version}`,
+    withInterval(c.rocAuc, c.rocAucInterval),
+    percent(c.recall),
+    figure(c.groupsAlike),
+  ]);
+  return table(
+    ['learner', 'ROC-AUC', 'recall at 0.5% false alarms', 'tools and kinds alike'],
+    [['this net', withInterval(pooled.rocAuc, pooled.rocAucInterval), percent(pooled.recall), figure(groupsAlike)], ...rows],
+  );
+}
+
+function stuffingText(stuffing: Figures['stuffing']): string {
+  if (stuffing === null) return 'No capture holds any.';
+  const { clients, badOrUnsure, bad, interval, alikeWithIt: after, alikeWithoutIt: before } = stuffing;
+  return `Of its clients, each with a few calls, ${withRange(badOrUnsure, clients, interval)} are bad or unsure, ${bad} of them bad. Good clients of the
+same programs in the same captures called bad: ${withRange(after.falseAlarms, after.clients, after.interval)}; without the attack
+${withRange(before.falseAlarms, before.clients, before.interval)}.`;
+}
+
+function apacheText(apache: Figures['apache']): string {
+  if (apache.model === null) return `Not measured: ${apache.why}.`;
+  const { clients, bad, unsure, interval } = apache;
+  return `datasets/apache-access by \`assay score\`: ${withRange(bad, clients, interval)} bad, ${unsure} unsure.`;
 }
 
 const WEAK_RECALL = 0.9;
-const HIGH_ALARMS = 0.01;
+const HIGH_ALARMS = 0.005;
 
-function failures({ goodKinds, badKinds }: EvaluationReport): string {
-  const weak = badKinds.filter(({ recall }) => recall < WEAK_RECALL).map((k) => `${k.kind} (${percent(k.recall)} found)`);
-  const alarmed = goodKinds.filter(({ rate }) => rate > HIGH_ALARMS).map((k) => `${k.kind} (${percent(k.rate)})`);
-  return [
-    `- Attacks found less than nine times in ten: ${weak.join(', ') || 'none in this test'}.`,
-    `- Good kinds with more than 1% false alarms: ${alarmed.join(', ') || 'none in this test'}.`,
-  ].join('\n');
+function failures({ leaveOneOut: { groups } }: Figures): string {
+  const weak = groups.filter((g) => g.label === 'bad' && g.calledBad < WEAK_RECALL * g.clients);
+  const alarmed = groups.filter((g) => g.label === 'good' && g.calledBad > HIGH_ALARMS * g.clients);
+  const list = (rows: readonly GroupRow[]) =>
+    rows.map((g) => `${g.name} (${g.calledBad} of ${g.clients})`).join(', ') || 'none in this test';
+  return `- Tools found less than nine times in ten when held out: ${list(weak)}.
+- Good kinds with more than 0.5% false alarms when held out: ${list(alarmed)}.
+`;
 }

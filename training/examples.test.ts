@@ -6,11 +6,11 @@ import type { ApiCall } from '../service/core/contracts.ts';
 import { FEATURES, featureNames } from '../service/core/features.ts';
 import { createObserver } from '../service/core/observe.ts';
 import { blackoutsOf } from './blackouts.ts';
-import { collectExamples, type Recording, rowsByPart } from './examples.ts';
+import { collectExamples, type Recording, rowsOf } from './examples.ts';
 import { loadToyCalls } from './toy.test.data.ts';
 
 const load = (seed = 1) => [...(loadToyCalls({ seed, clients: 12 }) as Iterable<LabelledCall>)];
-const record = (calls: Recording['calls']): Recording[] => [{ part: 'train', calls }];
+const record = (calls: Recording['calls']): Recording[] => [{ origin: 'a', calls }];
 
 describe('collectExamples', async () => {
   const examples = await collectExamples(record(load()));
@@ -29,7 +29,7 @@ describe('collectExamples', async () => {
   });
 
   it('labels a client that turns bad only from its turn on', () => {
-    const rows = [...examples.client.keys()].filter((row) => examples.clients[examples.client[row]!]!.group === 'g3');
+    const rows = [...examples.client.keys()].filter((row) => examples.clients[examples.client[row]!]!.actor === 'a c3');
     assert.deepEqual(
       rows.map((row) => [examples.calls[row], examples.bad[row]]),
       [
@@ -42,8 +42,8 @@ describe('collectExamples', async () => {
         [21, 1],
       ],
     );
-    const { label, kind } = examples.clients[examples.client[rows[0]!]!]!;
-    assert.deepEqual([label, kind], ['bad', 'walker']);
+    const { label, kind, group, calls, callsBeforeBad } = examples.clients[examples.client[rows[0]!]!]!;
+    assert.deepEqual([label, kind, group, calls, callsBeforeBad], ['bad', 'walker', 'bad tool-0', 24, 12]);
     assert.deepEqual(rows.map((row) => examples.families[examples.family[row]!]).slice(4, 6), ['poller', 'walker']);
   });
 
@@ -74,18 +74,45 @@ describe('collectExamples', async () => {
   });
 });
 
-describe('rowsByPart', () => {
-  it('has no client in two parts, even if the same address calls in both', async () => {
+describe('rowsOf', () => {
+  it('has no client in two origins, even if the same address calls in both', async () => {
     const examples = await collectExamples([
-      { part: 'train', calls: load() },
-      { part: 'test', calls: load() },
+      { origin: 'a', calls: load() },
+      { origin: 'b', calls: load() },
     ]);
-    const { train, test, validate } = rowsByPart(examples);
-    assert.equal(train.length + test.length, examples.rows);
-    assert.equal(validate.length, 0);
-    const inTrain = new Set(train.map((row) => examples.client[row]!));
-    assert.ok(test.every((row) => !inTrain.has(examples.client[row]!)));
-    assert.equal(train.length, test.length);
+    const [first, second] = ['a', 'b'].map((origin) => rowsOf(examples, (client) => client.origin === origin));
+    assert.equal(first!.length, second!.length);
+    assert.equal(first!.length + second!.length, examples.rows);
+    const inFirst = new Set(first!.map((row) => examples.client[row]!));
+    assert.ok(second!.every((row) => !inFirst.has(examples.client[row]!)));
+  });
+});
+
+describe('groups', () => {
+  it('are the programs of attacks, whatever they play, and the kinds of good clients', async () => {
+    const { clients } = await collectExamples(record(load()));
+    const groups = new Map(clients.map(({ actor, group }) => [actor, group]));
+    assert.deepEqual(
+      ['a c0', 'a c1', 'a c2', 'a c3'].map((actor) => groups.get(actor)),
+      ['good poller', 'good poller', 'bad tool-2', 'bad tool-0'],
+    );
+  });
+
+  it('keep all addresses of an actor together, also those from which it did no harm', async () => {
+    const calls = load().map(({ call, truth }) => {
+      // c3 turns; what it does before is moved to another address
+      const isBefore = truth.client === 'c3' && truth.label === 'good';
+      return { truth, call: isBefore ? { ...call, clientIp: '10.9.9.9' } : call };
+    });
+    const { clients } = await collectExamples(record(calls));
+    const own = clients.filter(({ actor }) => actor === 'a c3');
+    assert.deepEqual(
+      own.map(({ label, group }) => [label, group]),
+      [
+        ['good', 'bad tool-0'],
+        ['bad', 'bad tool-0'],
+      ],
+    );
   });
 });
 

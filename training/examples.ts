@@ -7,26 +7,33 @@ import type { LabelledCall, Truth } from '../datasets/dataset.ts';
 import { checkCall, isRejection } from '../service/core/api-call.ts';
 import type { ApiCall } from '../service/core/contracts.ts';
 import { FEATURES } from '../service/core/features.ts';
-import { createObserver, type Observer, type Snapshot } from '../service/core/observe.ts';
+import { createObserver, type Observation, type Snapshot } from '../service/core/observe.ts';
+import { softwareOf } from '../service/core/software.ts';
 
-export type Part = 'train' | 'validate' | 'calibrate' | 'test';
-
-/** Recorded calls that are for one part only, so that what a client did in one is never learnt from in another. */
+/** Recorded calls of one origin: a simulated world, or a capture. Each is watched by an observer of its own. */
 export interface Recording {
-  readonly part: Part;
+  readonly origin: string;
   readonly calls: Iterable<LabelledCall> | AsyncIterable<LabelledCall>;
 }
 
 /** A client as Assay sees it. */
 export interface ExampleClient {
   readonly id: string;
-  readonly part: Part;
-  readonly group: string;
+  readonly origin: string;
+  /** Who is behind it; several clients may be one actor, on several addresses. */
+  readonly actor: string;
   readonly tool: string;
-  /** Bad, and which attack, as soon as one snapshot is; else good. */
+  /** What is held out as one: an attack's program, whatever it plays, or a kind of good client. */
+  group: string;
+  /** What its first user agent claims, as a short name. */
+  readonly software: string;
+  /** Bad, and which attack, as soon as one of its calls is; else good. */
   label: Truth['label'];
   kind: string;
   snapshots: number;
+  calls: number;
+  /** Calls before the first bad one: not 0 for a client that turns. */
+  callsBeforeBad: number;
 }
 
 /** One row a snapshot; x holds them one after the other, unscaled. */
@@ -42,6 +49,9 @@ export interface Examples {
   readonly client: Int32Array;
   /** Calls of the session at the snapshot. */
   readonly calls: Float64Array;
+  /** Event time of the snapshot and of its session's start, in ms. */
+  readonly time: Float64Array;
+  readonly sessionStart: Float64Array;
   /** Makes clients count alike, however long they stay; mean 1. */
   readonly weight: Float32Array;
   readonly families: readonly string[];
@@ -51,9 +61,11 @@ export interface Examples {
 
 /** What a recording held; the hash is over all its calls and truths. */
 export interface Source {
-  readonly part: Part;
+  readonly origin: string;
   readonly calls: number;
   readonly rejected: number;
+  readonly clients: number;
+  readonly snapshots: number;
   readonly sha256: string;
 }
 
@@ -62,36 +74,31 @@ export interface Source {
  * share the weight of one client among their snapshots.
  */
 const FULL_WEIGHT_SNAPSHOTS = 4;
+const MAX_CLIENTS = 2_000_000;
 
-/** Collects the snapshots of all recordings, each watched by an observer of its own. */
+/** Collects the snapshots of all recordings. */
 export async function collectExamples(recordings: readonly Recording[]): Promise<Examples> {
-  const gatherer = createGatherer();
+  const gatherer = new Gatherer();
   const sources: Source[] = [];
   for (const recording of recordings) sources.push(await collect(recording, gatherer));
-  return { ...gatherer.finish(), sources };
+  return { ...gatherer.tabulate(), sources };
 }
 
-async function collect({ part, calls }: Recording, gatherer: Gatherer): Promise<Source> {
-  const observer = createObserver({ maxClients: 2_000_000, maxLinks: 2_000_000 });
+async function collect({ origin, calls }: Recording, gatherer: Gatherer): Promise<Source> {
+  const observer = createObserver({ maxClients: MAX_CLIENTS, maxLinks: MAX_CLIENTS });
   const hash = createHash('sha256');
+  const before = { clients: gatherer.clients.length, snapshots: gatherer.rows.length };
   let [count, rejected] = [0, 0];
   for await (const labelled of calls) {
     count++;
     hash.update(JSON.stringify(labelled));
-    const snapshot = observe(labelled.call, observer);
-    if (snapshot === undefined) rejected++;
-    else if (snapshot) gatherer.add(part, labelled.truth, snapshot);
+    const call = checkCall(labelled.call, labelled.call.time);
+    const seen = isRejection(call) ? call : observer.observe(call);
+    if (isRejection(seen)) rejected++;
+    else gatherer.add(origin, call as ApiCall, labelled.truth, seen);
   }
-  return { part, calls: count, rejected, sha256: hash.digest('hex') };
-}
-
-/** The snapshot that is due with this call, null for none; undefined where serving would reject the call. */
-function observe(call: ApiCall, observer: Observer): Snapshot | null | undefined {
-  const checked = checkCall(call, call.time);
-  const seen = isRejection(checked) ? checked : observer.observe(checked);
-  if (isRejection(seen)) return undefined;
-  if (seen.snapshot) assertFinite(seen.snapshot.vector);
-  return seen.snapshot;
+  const [clients, snapshots] = [gatherer.clients.length - before.clients, gatherer.rows.length - before.snapshots];
+  return { origin, calls: count, rejected, clients, snapshots, sha256: hash.digest('hex') };
 }
 
 /** One NaN would spoil every weight without a word. */
@@ -100,71 +107,86 @@ function assertFinite(vector: Float32Array): void {
   if (at >= 0) throw new Error(`the feature ${FEATURES[at]!.name} is ${vector[at]}`);
 }
 
-interface Gatherer {
-  add(part: Part, truth: Truth, snapshot: Snapshot): void;
-  finish(): Omit<Examples, 'sources'>;
-}
-
 interface Row {
   readonly client: number;
   readonly bad: boolean;
   readonly kind: string;
-  readonly calls: number;
-  readonly vector: Float32Array;
+  readonly snapshot: Pick<Snapshot, 'calls' | 'time' | 'sessionStart' | 'vector'>;
 }
 
-function createGatherer(): Gatherer {
-  const rows: Row[] = [];
-  const clients: ExampleClient[] = [];
-  const indexes = new Map<string, number>();
-  const clientOf = (part: Part, id: string, { group, tool, label, kind }: Truth): number => {
-    const name = `${part} ${id}`;
-    const known = indexes.get(name);
+class Gatherer {
+  readonly rows: Row[] = [];
+  readonly clients: ExampleClient[] = [];
+  readonly #indexes = new Map<string, number>();
+
+  add(origin: string, call: ApiCall, truth: Truth, { clientId, snapshot }: Observation): void {
+    const index = this.#indexOf(origin, clientId, call, truth);
+    const client = this.clients[index]!;
+    const bad = truth.label === 'bad';
+    client.calls++;
+    if (bad && client.label === 'good') Object.assign(client, { label: 'bad', kind: truth.kind });
+    if (client.label === 'good') client.callsBeforeBad++;
+    if (!snapshot) return;
+    assertFinite(snapshot.vector);
+    client.snapshots++;
+    const { calls, time, sessionStart, vector } = snapshot;
+    this.rows.push({ client: index, bad, kind: truth.kind, snapshot: { calls, time, sessionStart, vector } });
+  }
+
+  #indexOf(origin: string, id: string, { userAgent }: ApiCall, { client, tool, label, kind }: Truth): number {
+    const name = `${origin} ${id}`;
+    const known = this.#indexes.get(name);
     if (known !== undefined) return known;
-    indexes.set(name, clients.length);
-    return clients.push({ id, part, group, tool, label, kind, snapshots: 0 }) - 1;
-  };
-  return {
-    add(part, truth, { clientId, calls, vector }) {
-      const index = clientOf(part, clientId, truth);
-      const client = clients[index]!;
-      client.snapshots++;
-      if (truth.label === 'bad' && client.label === 'good') Object.assign(client, { label: 'bad', kind: truth.kind });
-      rows.push({ client: index, bad: truth.label === 'bad', kind: truth.kind, calls, vector });
-    },
-    finish: () => tabulate(rows, clients),
-  };
+    this.#indexes.set(name, this.clients.length);
+    const [actor, software] = [`${origin} ${client}`, softwareOf(userAgent).name];
+    const fresh = { id, origin, actor, tool, group: '', software, label, kind, snapshots: 0, calls: 0, callsBeforeBad: 0 };
+    return this.clients.push(fresh) - 1;
+  }
+
+  tabulate(): Omit<Examples, 'sources'> {
+    const { rows, clients } = this;
+    const bad = clients.filter(({ label }) => label === 'bad');
+    const [attackers, attacks] = [new Set(bad.map(({ actor }) => actor)), new Set(bad.map(({ kind }) => kind))];
+    // A client that was to turn and did not is still the attack's.
+    for (const client of clients)
+      client.group = attackers.has(client.actor) || attacks.has(client.kind) ? `bad ${client.tool}` : `good ${client.kind}`;
+    const width = FEATURES.length;
+    const families = [...new Set(rows.map(({ kind }) => kind))].sort();
+    const familyOf = new Map(families.map((kind, i) => [kind, i]));
+    const x = new Float32Array(rows.length * width);
+    rows.forEach(({ snapshot }, i) => {
+      x.set(snapshot.vector, i * width);
+    });
+    const weight = Float32Array.from(rows, ({ client }) => 1 / Math.max(FULL_WEIGHT_SNAPSHOTS, clients[client]!.snapshots));
+    const mean = weight.reduce((sum, w) => sum + w, 0) / rows.length;
+    return {
+      width,
+      rows: rows.length,
+      x,
+      bad: Uint8Array.from(rows, ({ bad }) => Number(bad)),
+      family: Int32Array.from(rows, ({ kind }) => familyOf.get(kind)!),
+      client: Int32Array.from(rows, ({ client }) => client),
+      calls: Float64Array.from(rows, ({ snapshot }) => snapshot.calls),
+      time: Float64Array.from(rows, ({ snapshot }) => snapshot.time),
+      sessionStart: Float64Array.from(rows, ({ snapshot }) => snapshot.sessionStart),
+      weight: weight.map((w) => w / mean),
+      families,
+      clients,
+    };
+  }
 }
 
-function tabulate(rows: readonly Row[], clients: readonly ExampleClient[]): Omit<Examples, 'sources'> {
-  const width = FEATURES.length;
-  const families = [...new Set(rows.map(({ kind }) => kind))].sort();
-  const familyOf = new Map(families.map((kind, i) => [kind, i]));
-  const x = new Float32Array(rows.length * width);
-  rows.forEach(({ vector }, i) => {
-    x.set(vector, i * width);
-  });
-  const weight = Float32Array.from(rows, ({ client }) => 1 / Math.max(FULL_WEIGHT_SNAPSHOTS, clients[client]!.snapshots));
-  const mean = weight.reduce((sum, w) => sum + w, 0) / rows.length;
-  return {
-    width,
-    rows: rows.length,
-    x,
-    bad: Uint8Array.from(rows, ({ bad }) => Number(bad)),
-    family: Int32Array.from(rows, ({ kind }) => familyOf.get(kind)!),
-    client: Int32Array.from(rows, ({ client }) => client),
-    calls: Float64Array.from(rows, ({ calls }) => calls),
-    weight: weight.map((w) => w / mean),
-    families,
-    clients,
-  };
-}
-
-/** Row numbers by the part of their client. */
-export function rowsByPart({ client, clients }: Examples): Record<Part, number[]> {
-  const parts: Record<Part, number[]> = { train: [], validate: [], calibrate: [], test: [] };
+/** Numbers of the rows whose client is wanted, in order. */
+export function rowsOf({ client, clients }: Examples, isWanted: (client: ExampleClient) => boolean): number[] {
+  const wanted = clients.map(isWanted);
+  const rows: number[] = [];
   client.forEach((index, row) => {
-    parts[clients[index]!.part].push(row);
+    if (wanted[index]) rows.push(row);
   });
-  return parts;
+  return rows;
+}
+
+/** The group of a row's client. */
+export function groupOf({ clients, client }: Examples, row: number): string {
+  return clients[client[row]!]!.group;
 }

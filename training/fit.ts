@@ -1,103 +1,109 @@
-/** One model from rows: scale → train → calibrate → thresholds → novelty, each on the clients meant for it. */
-import { type ClientOutcome, type EvaluationReport, evaluateClients } from '../service/core/evaluation.ts';
-import { calibrate, createNoveltyGauge, type Manifest, noveltyOf, scale } from '../service/core/model.ts';
-import { judge } from '../service/core/verdict.ts';
+/**
+ * One net from rows, in two steps: a base learns from the simulator, then it goes on learning from the range's captures
+ * with some of the simulator's rows among them, so that it forgets nothing. The served model and every fold of the
+ * evaluation are made by this code.
+ */
+import { createRandom } from '../datasets/simulator/random.ts';
+import { type Manifest, scale } from '../service/core/model.ts';
 import type { TensorFlow } from '../service/io/tensorflow.ts';
-import { chooseThresholds, fitPlatt, type ThresholdOptions } from './calibrate.ts';
-import type { Examples } from './examples.ts';
-import { createNet, gather, type NetOptions, predictLogits, type Rows, trainNet } from './net.ts';
-import { fitNovelty, type NoveltyOptions } from './novelty.ts';
+import { type Examples, groupOf } from './examples.ts';
+import { createMembers, gather, type Members, type NetOptions, predictLogits, type Rows, trainMembers } from './net.ts';
+import { distancesOf, fitDirections, type NoveltyOptions } from './novelty.ts';
 import { fitScaling } from './scaling.ts';
 
 type Tf = typeof TensorFlow;
 
-export interface FitOptions {
-  readonly net: NetOptions;
-  readonly thresholds: ThresholdOptions;
+export interface Recipe {
+  readonly base: NetOptions;
+  /** What differs from the base when it goes on learning. */
+  readonly tune: Pick<NetOptions, 'phases'>;
+  /** Rows of the simulator among those of the captures, at most. */
+  readonly replayRows: number;
+  /** Their weight in all, as a share of the captures'. */
+  readonly replayWeight: number;
+  /** How far tools and kinds with many clients are held back: 0 not at all, 1 until all count alike. */
+  readonly balance: number;
   readonly novelty: NoveltyOptions;
 }
 
-/** Row numbers of the examples. */
-export interface FitRows {
-  readonly train: readonly number[];
-  readonly validate: readonly number[];
-  readonly calibrate: readonly number[];
+export interface Net extends Pick<Manifest, 'scaling'> {
+  readonly members: Members;
 }
 
-export type Fitted = Pick<Manifest, 'scaling' | 'calibration' | 'thresholds' | 'novelty'> & {
-  readonly model: TensorFlow.LayersModel;
-  readonly validationLoss: number;
-};
-
-export function fitModel(tf: Tf, examples: Examples, parts: FitRows, options: FitOptions): Fitted {
-  const { width } = examples;
-  const raw = selectRows(examples, parts.train);
-  const scaling = fitScaling(raw.x, width, raw.weight);
-  const scaled = (rows: readonly number[]): Rows => {
-    const selected = selectRows(examples, rows);
-    scale({ scaling }, selected.x, selected.rows, selected.x);
-    return selected;
-  };
-  const [train, validate, held] = [scaled(parts.train), scaled(parts.validate), scaled(parts.calibrate)];
-  const model = createNet(tf, width, examples.families.length, options.net);
-  const validationLoss = trainNet(tf, model, train, validate, options.net);
-  const logits = predictLogits(tf, model, held.x, width);
-  const calibration = fitPlatt(logits, held.bad, held.weight);
-  const cases = parts.calibrate.map((row, i) => ({
-    client: examples.client[row]!,
-    bad: examples.bad[row] === 1,
-    score: calibrate(calibration, logits[i]!),
-    calls: examples.calls[row]!,
-  }));
-  const thresholds = chooseThresholds(cases, options.thresholds);
-  const novelty = fitNovelty(train.x, held.x, width, options.novelty);
-  return { model, scaling, calibration, thresholds, novelty, validationLoss };
+/** A net and the directions in which its training rows vary. */
+export interface Fitted extends Net {
+  readonly directions: number[][];
 }
 
-function selectRows(examples: Examples, rows: readonly number[]): Rows {
-  const { width, x, family, weight } = examples;
+/** Learns from rows of captures and of the simulator, going on from `base` where there is one. */
+export function fitNet(tf: Tf, examples: Examples, base: Net | null, rows: MixedRows, recipe: Recipe): Fitted {
+  const weight = weigh(examples, rows, recipe);
+  const train = selectRows(examples, [...rows.range, ...rows.replay], weight);
+  const scaling = fitScaling(train.x, train.width, train.weight);
+  scale({ scaling }, train.x, train.rows, train.x);
+  const options = base ? { ...recipe.base, ...recipe.tune } : recipe.base;
+  const start = base ? rescale(base, scaling) : createMembers(train.width, examples.families.length, recipe.base);
+  const { members } = trainMembers(tf, start, train, null, options);
+  return { scaling, members, directions: fitDirections(train.x, train.width, recipe.novelty) };
+}
+
+export interface MixedRows {
+  readonly range: readonly number[];
+  readonly replay: readonly number[];
+}
+
+/** A sample of the rows, the same for the same seed, in their order. */
+export function sampleRows(rows: readonly number[], count: number, seed: number): number[] {
+  if (rows.length <= count) return [...rows];
+  return createRandom(seed)
+    .shuffle(rows)
+    .slice(0, count)
+    .sort((a, b) => a - b);
+}
+
+/** A weight for every row of the examples; mean 1 over the rows that are learnt from. */
+export function weigh(examples: Examples, { range, replay }: MixedRows, { balance, replayWeight }: Recipe): Float32Array {
+  const weight = Float32Array.from(examples.weight);
+  const sizes = new Map<string, number>();
+  for (const row of range) {
+    const group = groupOf(examples, row);
+    sizes.set(group, (sizes.get(group) ?? 0) + weight[row]!);
+  }
+  for (const row of range) weight[row]! *= sizes.get(groupOf(examples, row))! ** -balance;
+  const count = range.length + replay.length;
+  const [ofRange, ofReplay] = [range, replay].map((rows) => rows.reduce((sum, row) => sum + weight[row]!, 0)) as [number, number];
+  const share = range.length === 0 ? 1 : replay.length === 0 ? 0 : replayWeight / (1 + replayWeight);
+  for (const row of range) weight[row]! *= ((1 - share) * count) / ofRange;
+  for (const row of replay) weight[row]! *= (share * count) / ofReplay;
+  return weight;
+}
+
+/** The same net for inputs that are scaled otherwise; only where the clip cuts does it answer differently. */
+function rescale({ members, scaling: from }: Net, to: Manifest['scaling']): Members {
+  const [kernel1, bias1, ...rest] = members.weights;
+  const [kernel, bias] = [kernel1!.slice(), bias1!.slice()];
+  const units = bias.length;
+  for (let i = 0; i < members.width; i++) {
+    const stretch = to.deviation[i]! / from.deviation[i]!;
+    const shift = (to.mean[i]! - from.mean[i]!) / from.deviation[i]!;
+    for (let j = 0, k = i * units; j < units; j++, k++) {
+      bias[j]! += kernel[k]! * Math.max(-from.clip, Math.min(from.clip, shift));
+      kernel[k]! *= Math.min(MAX_STRETCH, stretch);
+    }
+  }
+  return { ...members, weights: [kernel, bias, ...rest] };
+}
+/** A feature that hardly varied in the simulator had no weight learnt for a large value. */
+const MAX_STRETCH = 4;
+
+function selectRows(examples: Examples, rows: readonly number[], weight: Float32Array): Rows {
+  const { width, x, family } = examples;
   return gather({ width, rows: examples.rows, x, bad: Float32Array.from(examples.bad), family, weight }, rows);
 }
 
-/** As `assay evaluate` does: a client ranks by its newest score, and is called bad once a verdict was, whatever came later. */
-function judgeRows(
-  tf: Tf,
-  examples: Examples,
-  rows: readonly number[],
-  fitted: Fitted,
-  minCalls: number,
-): Map<number, ClientOutcome> {
-  const { scaling, calibration, thresholds } = fitted;
-  const { x } = selectRows(examples, rows);
+/** Logits of rows, and how far they are from what was learnt from. */
+export function scoreRows(tf: Tf, examples: Examples, rows: readonly number[], { members, scaling, directions }: Fitted) {
+  const { x } = selectRows(examples, rows, examples.weight);
   scale({ scaling }, x, rows.length, x);
-  const logits = predictLogits(tf, fitted.model, x, examples.width);
-  const gauge = createNoveltyGauge(fitted.novelty);
-  const outcomes = new Map<number, ClientOutcome>();
-  rows.forEach((row, i) => {
-    const score = calibrate(calibration, logits[i]!);
-    const calls = examples.calls[row]!;
-    const novelty = noveltyOf(gauge, x, i * examples.width, examples.width);
-    const judged = judge({ calls }, { score, novelty }, { ...thresholds, minCallsForBad: minCalls });
-    const { label, kind } = examples.clients[examples.client[row]!]!;
-    const callsAtDetection = outcomes.get(examples.client[row]!)?.callsAtDetection ?? (judged === 'bad' ? calls : null);
-    const verdict = callsAtDetection !== null ? 'bad' : judged;
-    outcomes.set(examples.client[row]!, { score, verdict, label, kind, callsAtDetection, calls });
-  });
-  return outcomes;
-}
-
-export function evaluateRows(
-  tf: Tf,
-  examples: Examples,
-  rows: readonly number[],
-  fitted: Fitted,
-  minCalls: number,
-): EvaluationReport {
-  return evaluateClients([...judgeRows(tf, examples, rows, fitted, minCalls).values()]);
-}
-
-/** Each client's newest score in these rows. */
-export function scoreClients(tf: Tf, examples: Examples, rows: readonly number[], fitted: Fitted) {
-  const outcomes = judgeRows(tf, examples, rows, fitted, 1);
-  return [...outcomes].map(([index, { score }]) => ({ client: examples.clients[index]!, score: score! }));
+  return { logits: predictLogits(tf, members, x), distances: distancesOf(x, examples.width, directions) };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createRandom } from '../datasets/simulator/random.ts';
 import { createNoveltyGauge, noveltyOf } from '../service/core/model.ts';
-import { fitNovelty } from './novelty.ts';
+import { distancesOf, fitDirections, type NoveltyOptions, noveltyLimit } from './novelty.ts';
 
 const OPTIONS = { shrinkage: 1e-4, explained: 1, within: 0.99 };
 
@@ -17,7 +17,12 @@ function sample(seed: number, rows: number): Float32Array {
   );
 }
 
-describe('fitNovelty', () => {
+function fitNovelty(train: Float32Array, held: Float32Array, width: number, options: NoveltyOptions) {
+  const directions = fitDirections(train, width, options);
+  return { directions, limit: noveltyLimit(distancesOf(held, width, directions), options) };
+}
+
+describe('novelty', () => {
   const novelty = fitNovelty(sample(1, 5000), sample(2, 2000), 3, OPTIONS);
   const gauge = createNoveltyGauge(novelty);
   const at = (...x: number[]) => noveltyOf(gauge, Float32Array.from(x), 0, 3);

@@ -1,28 +1,31 @@
 /** How unlike the training data a session is: its Mahalanobis distance along the directions in which that data varies. */
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import { quantile } from '../service/core/evaluation.ts';
-import { createNoveltyGauge, type Manifest, noveltyOf } from '../service/core/model.ts';
+import { createNoveltyGauge, noveltyOf } from '../service/core/model.ts';
 
 export interface NoveltyOptions {
   /** Share of the unit matrix in the covariance, so that a direction in which nothing varied does not weigh without end. */
   readonly shrinkage: number;
   /** Directions are kept until they explain this share of the variance. */
   readonly explained: number;
-  /** Share of the calibration snapshots within the limit. */
+  /** Share of the snapshots of clients held out that is within the limit. */
   readonly within: number;
 }
 
-/** Fits the directions on the scaled training rows and the limit on the scaled rows of other clients. */
-export function fitNovelty(
-  train: Float32Array,
-  calibration: Float32Array,
-  width: number,
-  options: NoveltyOptions,
-): Manifest['novelty'] {
-  const directions = whiten(covariance(train, width), options);
+/** The directions, fitted on scaled training rows. */
+export function fitDirections(train: Float32Array, width: number, options: NoveltyOptions): number[][] {
+  return whiten(covariance(train, width), options);
+}
+
+/** How far each scaled row is from the training data. */
+export function distancesOf(x: Float32Array, width: number, directions: number[][]): Float64Array {
   const gauge = createNoveltyGauge({ directions, limit: 1 });
-  const distances = Array.from({ length: calibration.length / width }, (_, i) => noveltyOf(gauge, calibration, i * width, width));
-  return { directions, limit: Math.max(1e-6, quantile(distances, options.within) ?? 1) };
+  return Float64Array.from({ length: x.length / width }, (_, i) => noveltyOf(gauge, x, i * width, width));
+}
+
+/** The distance that a share `within` of the given ones keeps under; they are those of clients never trained on. */
+export function noveltyLimit(distances: ArrayLike<number>, { within }: NoveltyOptions): number {
+  return Math.max(1e-6, quantile(distances, within) ?? 1);
 }
 
 /** Second moments about zero, which is the mean of the scaled training data. */

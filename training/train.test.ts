@@ -9,14 +9,21 @@ import { loadClassifier } from '../service/io/classifier.ts';
 import { loadToyCalls } from './toy.test.data.ts';
 import { train } from './train.ts';
 
-const OPTIONS = ['--clients', '160', '--epochs', '4', '--seed', '7', '--no-held-out'];
+const OPTIONS = ['--clients', '60', '--seed', '7'];
+const EPOCHS = { base: [{ epochs: 6, rate: 3e-3 }], tune: [{ epochs: 2, rate: 1e-3 }] };
+const captures = () => [5, 6].map((seed) => ({ origin: `capture-${seed}`, calls: loadToyCalls({ seed, clients: 48 }) }));
 
 describe('train', () => {
   const folder = mkdtempSync(join(tmpdir(), 'assay-train-'));
   let id: string;
   const lines: string[] = [];
   const run = (out: string, ...more: string[]) =>
-    train([...OPTIONS, '--out', join(folder, out), ...more], { load: loadToyCalls, print: (line) => lines.push(line) });
+    train([...OPTIONS, '--out', join(folder, out), ...more], {
+      load: loadToyCalls,
+      captures,
+      epochs: EPOCHS,
+      print: (line) => lines.push(line),
+    });
   const read = (out: string, name: string) => readFileSync(join(folder, out, id, name));
 
   before(async () => {
@@ -38,8 +45,8 @@ describe('train', () => {
     assert.deepEqual(classifier.manifest.families, ['poller', 'walker']);
     const [scored] = classifier.score(Float32Array.from(classifier.manifest.scaling.mean), 1);
     assert.ok(scored!.error === null && scored!.score! > 0 && scored!.score! < 1);
-    const { rocAuc } = classifier.manifest.metrics.test as { rocAuc: number };
-    assert.ok(rocAuc > 0.95, String(rocAuc));
+    const { rocAuc } = classifier.manifest.metrics.heldOut as { rocAuc: number };
+    assert.ok(rocAuc > 0.6, String(rocAuc));
   });
 
   it('promotes only when told to, under a name that tells features, seed and weights', () => {
@@ -57,18 +64,19 @@ describe('train', () => {
   });
 
   it('names the thresholds and the data in the manifest', () => {
-    const { thresholds, data, seed, backend } = readManifest(JSON.parse(read('a', 'manifest.json').toString()));
-    assert.ok(thresholds.badAt >= 0.9 && thresholds.goodBelow <= 0.5);
+    const manifest = JSON.parse(read('a', 'manifest.json').toString());
+    const { thresholds, data, seed, backend } = readManifest(manifest);
+    assert.ok(thresholds.badAt > thresholds.goodBelow);
+    assert.deepEqual(manifest.coverage.calibrationClients, { good: 48, bad: 48 });
     assert.deepEqual(
-      data.map(({ part, calls }) => [part, calls]),
+      data.map(({ origin, calls }) => [origin, calls]),
       [
-        ['train', 96 * 24],
-        ['validate', 13 * 24],
-        ['calibrate', 32 * 24],
-        ['test', 19 * 24],
+        ['simulator', 60 * 24],
+        ['simulator-test', 18 * 24],
+        ['capture-5', 48 * 24],
+        ['capture-6', 48 * 24],
       ],
     );
-    assert.equal(new Set(data.map((d) => d.seed)).size, 4);
     assert.deepEqual([seed, backend], [7, 'wasm']);
   });
 
@@ -80,10 +88,9 @@ describe('train', () => {
 
   it('refuses what it does not know, and says what', async () => {
     const refuses = (argv: string[], message: RegExp) =>
-      assert.rejects(train(argv, { load: loadToyCalls }), { code: 'ASSAY_CONFIG_INVALID', message });
+      assert.rejects(train(argv, { load: loadToyCalls, captures }), { code: 'ASSAY_CONFIG_INVALID', message });
     await refuses(['--clinets', '9'], /clinets/);
     await refuses(['--clients', 'many'], /--clients is a whole number/);
-    await refuses(['--dataset', 'mnist'], /simulator, access-behaviour/);
-    await refuses([...OPTIONS, '--leave-out', 'nobody'], /nobody/);
+    await refuses(['--dataset', 'mnist'], /range, access-behaviour/);
   });
 });

@@ -5,14 +5,15 @@ import { test } from 'node:test';
 import { checkCall, isRejection } from '../../service/core/api-call.ts';
 import type { LabelledCall } from '../dataset.ts';
 import { BAD_KINDS } from './bad-kinds.ts';
+import { UNFITTED } from './fitted.ts';
 import { GOOD_KINDS } from './good-kinds.ts';
 import { loadCalls, simulate } from './simulator.ts';
 import { VIEW_NAMES } from './view.ts';
 
 const SEED = 11;
 /** One run that most tests look at. */
-const all = [...simulate({ seed: SEED, clients: 3000 })];
-const rich = [...simulate({ seed: SEED + 1, clients: 2500, view: 'nginx-json' })];
+const all = [...simulate({ seed: SEED, clients: 3000, fitted: UNFITTED })];
+const rich = [...simulate({ seed: SEED + 1, clients: 2500, view: 'nginx-json', fitted: UNFITTED })];
 
 interface Actor {
   readonly truth: LabelledCall['truth'];

@@ -393,26 +393,31 @@ export const FEATURES: readonly Feature[] = [
   ...from(
     ['ja4', 'tlsVersion', 'tlsCipher', 'userAgent', 'headerNames', 'host', 'tenant'],
     [
-      scale('count', 'cohortClients', 'other clients with the same fingerprint', othersCount(O.clients)),
-      scale('count', 'cohortCalls', 'calls of each of these clients', (_record, others) =>
+      scale('count', 'cohortClients', 'other clients of its fingerprint', othersCount(O.clients)),
+      scale('count', 'cohortCalls', 'calls of each other client of its fingerprint', (_record, others) =>
         Math.log1p(others[K.calls]! / (others[O.clients]! + 1)),
       ),
       part(
         'cohortBrief',
-        'these clients that made three calls at most',
+        'others of its fingerprint that made three calls at most',
         (_record, others) => Math.max(0, others[K.brief]! - others[K.stayed]!) / (others[K.brief]! + 4),
       ),
-      scale('count', 'cohortLoginFails', 'failed logins of these clients', othersCount(K.loginFails)),
-      part('cohortLoginFailShare', 'failures among the logins of these clients', othersShare(K.loginFails, K.logins)),
-      part('cohortLoginShare', 'logins among the calls of these clients', othersShare(K.logins, K.calls)),
-      scale('count', 'cohortAccounts', 'accounts that these clients tried', othersCount(O.accounts)),
-      part('cohortFailureShare', 'failures among the calls of these clients', othersShare(K.failures, K.calls)),
-      scale('count', 'cohortDenied', 'objects denied to these clients', othersCount(K.denied)),
-      scale('count', 'cohortCreations', 'sign-ups and messages of these clients', othersCount(K.signups, K.messages)),
-      scale('count', 'cohortPaymentFails', 'payments and codes of these clients refused', othersCount(K.paymentFails)),
+      scale('count', 'cohortLoginFails', 'failed logins of others of its fingerprint', othersCount(K.loginFails)),
+      part('cohortLoginFailShare', 'failures among the logins of others of its fingerprint', othersShare(K.loginFails, K.logins)),
+      part('cohortLoginShare', 'logins among the calls of others of its fingerprint', othersShare(K.logins, K.calls)),
+      scale('count', 'cohortAccounts', 'accounts that others of its fingerprint tried', othersCount(O.accounts)),
+      part('cohortFailureShare', 'failures among the calls of others of its fingerprint', othersShare(K.failures, K.calls)),
+      scale('count', 'cohortDenied', 'objects denied to others of its fingerprint', othersCount(K.denied)),
+      scale('count', 'cohortCreations', 'sign-ups and messages of others of its fingerprint', othersCount(K.signups, K.messages)),
+      scale(
+        'count',
+        'cohortPaymentFails',
+        'refused payments and codes of others of its fingerprint',
+        othersCount(K.paymentFails),
+      ),
       part(
         'cohortPaymentFailShare',
-        'refusals among payments and codes of these clients',
+        'refusals among payments and codes of others of its fingerprint',
         othersShare(K.paymentFails, K.payments),
       ),
     ],
@@ -423,7 +428,7 @@ export const FEATURES: readonly Feature[] = [
     [
       part('knowsVoice', 'the gateway tells headers', ofCalls(C.voiceKnown)),
       part('knowsConnection', 'the gateway tells connections', ofCalls(C.connectionKnown)),
-      part('knowsTls', 'TLS', ofCalls(C.tls)),
+      part('knowsTls', 'calls over TLS, as the gateway tells', ofCalls(C.tls)),
       part('subSecond', 'the gateway tells parts of seconds', ofCalls(C.subSecond)),
     ],
   ),
