@@ -24,11 +24,11 @@ import { dealOut } from './split.ts';
 type Tf = typeof TensorFlow;
 
 /** Fewer folds than the evaluation has: a convolution takes twenty times as long to learn. */
-const FOLDS = 6;
-const EPOCHS = 6;
+const FOLDS = 4;
+const EPOCHS = 4;
 const RATE = 1.5e-3;
 const BATCH = 128;
-const SIMULATED_CLIENTS = 1200;
+const SIMULATED_CLIENTS = 600;
 
 /** What a model sees of a row: the feature vector, the window, or both. */
 const MODELS = ['vector', 'sequence', 'both'] as const;
@@ -99,7 +99,7 @@ type Reader = ReturnType<typeof createReader>;
 function learn(tf: Tf, model: TensorFlow.LayersModel, trial: Trial, read: Reader, train: readonly number[]): void {
   const random = createRandom(SEED);
   for (let epoch = 0; epoch < EPOCHS; epoch++) {
-    const optimizer = tf.train.adam(RATE * 0.6 ** epoch);
+    const optimizer = tf.train.adam(RATE * 0.5 ** epoch);
     const order = random.shuffle([...train]);
     for (let at = 0; at < order.length; at += BATCH) step(tf, model, optimizer, trial, read, order.slice(at, at + BATCH), random);
     optimizer.dispose();
