@@ -99,7 +99,6 @@ const NET: Omit<NetOptions, 'seed'> = {
   familyWeight: 0,
   noise: 0.05,
   smoothing: 0,
-  dropout: 0,
   blackouts: [],
 };
 

@@ -27,7 +27,6 @@ const OPTIONS: NetOptions = {
   familyWeight: 0.3,
   noise: 0.05,
   smoothing: 0,
-  dropout: 0,
   phases: [
     { epochs: 8, rate: 5e-3 },
     { epochs: 3, rate: 1e-3 },

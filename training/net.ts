@@ -44,8 +44,6 @@ export interface NetOptions extends NetShape {
   readonly familyWeight: number;
   /** Deviation of the noise added to the scaled inputs. */
   readonly noise: number;
-  /** Share of the inputs that each row is trained without, as trees see a share of the columns. */
-  readonly dropout: number;
   /** How far targets are drawn in from 0 and 1. */
   readonly smoothing: number;
   readonly blackouts: readonly Blackout[];
@@ -315,11 +313,10 @@ export function gather(rows: Rows, indexes: ArrayLike<number>): Rows {
   };
 }
 
-function disturb({ x, rows, width }: Rows, { noise, dropout, blackouts }: NetOptions, random: Random): void {
+function disturb({ x, rows, width }: Rows, { noise, blackouts }: NetOptions, random: Random): void {
   for (let row = 0; row < rows; row++) {
     const from = random.int(0, NOISE.length - 1);
     for (let j = 0; j < width; j++) x[row * width + j]! += noise * NOISE[(from + j) % NOISE.length]!;
-    if (dropout > 0) for (let j = 0; j < width; j++) if (random.chance(dropout)) x[row * width + j] = 0;
     for (const { columns, probability } of blackouts)
       if (random.chance(probability)) for (const column of columns) x[row * width + column] = 0;
   }

@@ -62,7 +62,6 @@ export function recipeOf(seed: number, epochs: Epochs = EPOCHS): Recipe {
       familyWeight: 0.2,
       noise: 0.2,
       smoothing: 0,
-      dropout: 0,
       blackouts: blackoutsOf(featureNames),
     },
     tune: { phases: epochs.tune },

@@ -11,21 +11,31 @@ import type { Comparison } from './comparators.ts';
 import type { Examples } from './examples.ts';
 import { type Judged, judgeClients, type Pooled, poolOf } from './figures.ts';
 import { type Fitted, fitNet, sampleRows, scoreRows } from './fit.ts';
-import { crossFit, type FoldSetting, fitJudging, groupsOf, holdOut, type Judging } from './folds.ts';
+import {
+  crossFit,
+  emptyHeldOut,
+  type FoldSetting,
+  fill,
+  fitJudging,
+  groupsOf,
+  type HeldOut,
+  holdOut,
+  type Judging,
+} from './folds.ts';
 import { denseOf } from './net.ts';
 import { type Data, isRanked, POLICY, THRESHOLDS } from './recipe.ts';
 import { dealOut } from './split.ts';
 
+/** Scores of rows, all by one net. */
+function scoreAll(tf: FoldSetting['tf'], examples: Examples, rows: readonly number[], net: Fitted): HeldOut {
+  const held = emptyHeldOut(examples, rows);
+  fill(held, rows, scoreRows(tf, examples, rows, net));
+  return held;
+}
+
 /** Verdicts on rows by one net. */
 export function judgeWith({ tf, examples }: FoldSetting, net: Fitted, rows: readonly number[], judging: Judging): Judged[] {
-  const scored = scoreRows(tf, examples, rows, net);
-  const at = new Map(rows.map((row, i) => [row, i]));
-  const spread = (values: ArrayLike<number>) => {
-    const out = new Float64Array(examples.rows).fill(Number.NaN);
-    for (const [row, i] of at) out[row] = values[i]!;
-    return out;
-  };
-  const held = { logits: spread(scored.logits), distances: spread(scored.distances) };
+  const held = scoreAll(tf, examples, rows, net);
   return judgeClients(examples, rows, held, () => judging, POLICY);
 }
 
@@ -78,20 +88,13 @@ function firstHalf(groups: readonly string[], label: string): string[] {
 /** The net that knows the simulator only, on the range; one that knows the range only, on a simulated world. */
 export function judgeWorlds(setup: FoldSetting & { base: Fitted }, { examples, range, test }: Data, served: Judging) {
   const { tf, base, recipe } = setup;
-  const rows = test.map((row) => row);
-  const scored = scoreRows(tf, examples, rows, base);
-  const spread = (values: ArrayLike<number>) => {
-    const out = new Float64Array(examples.rows);
-    for (const [i, row] of rows.entries()) out[row] = values[i]!;
-    return out;
-  };
-  const own = { logits: spread(scored.logits), distances: spread(scored.distances) };
-  const simulated = fitJudging(examples, own, rows, recipe, THRESHOLDS);
+  const own = scoreAll(tf, examples, test, base);
+  const simulated = fitJudging(examples, own, test, recipe, THRESHOLDS);
   const real = fitNet(tf, examples, null, { range, replay: [] }, recipe);
   return {
     simulatorToRange: poolOf(judgeWith(setup, base, range, simulated).filter(isRanked)),
-    rangeToSimulator: poolOf(judgeWith(setup, real, rows, served).filter(isRanked)),
-    simulatorToSimulator: poolOf(judgeClients(examples, rows, own, () => simulated, POLICY).filter(isRanked)),
+    rangeToSimulator: poolOf(judgeWith(setup, real, test, served).filter(isRanked)),
+    simulatorToSimulator: poolOf(judgeClients(examples, test, own, () => simulated, POLICY).filter(isRanked)),
   };
 }
 

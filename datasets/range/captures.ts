@@ -25,12 +25,16 @@ export function labelAddresses(runs: readonly ClientRun[], random: Random): Map<
       tool,
       form: plan.form,
       program: name,
-      client: `c${String(plan.seat).padStart(4, '0')}`,
+      client: clientName(plan),
       ...turn,
     };
     labels.set(hostAddress(host), { clientIp: draw(), ...about });
   }
   return labels;
+}
+
+function clientName({ seat }: ClientRun['plan']): string {
+  return `c${String(seat).padStart(4, '0')}`;
 }
 
 interface TableRow {
@@ -82,7 +86,7 @@ export function createTable(
 }
 
 function rowOf(program: Program, runs: readonly ClientRun[], { kept, cut }: CaptureResult): TableRow {
-  const clients = runs.map(({ plan }) => `c${String(plan.seat).padStart(4, '0')}`);
+  const clients = runs.map(({ plan }) => clientName(plan));
   const sum = (counts: ReadonlyMap<string, number>) => clients.reduce((total, client) => total + (counts.get(client) ?? 0), 0);
   return {
     program: program.name,

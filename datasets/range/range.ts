@@ -161,7 +161,6 @@ function addCommon(command: Command): Command {
 const program = new Command('range');
 addCommon(program.command('serve').description('keep API and gateway up, to try programs by hand'))
   .option('--seats <n>', 'seats to prepare', whole, 24)
-  .option('--keep', 'stays up until killed; it always does')
   .action(serve);
 
 const names = (text: string) => text.split(',').filter(Boolean);

@@ -88,50 +88,46 @@ function mapOf({ prefix, orders, customers, products, session }: Nouns) {
   };
 }
 
+/** What drivers must know of a shape beside its paths stands in the map too. */
+function shapeOf(nouns: Parameters<typeof mapOf>[0], facts: Omit<ApiShape, 'map'>): ApiShape {
+  return { ...facts, map: { ...mapOf(nouns), _shape: facts.name, _paging: facts.paging, _ids: facts.ids.orders } };
+}
+
 export const SHAPES: Readonly<Record<ShapeName, ApiShape>> = {
-  shop: {
-    name: 'shop',
-    map: {
-      ...mapOf({ prefix: '/v1', orders: 'orders', customers: 'customers', products: 'products', session: 'auth' }),
-      _shape: 'shop',
-      _paging: 'page',
-      _ids: 'number',
+  shop: shapeOf(
+    { prefix: '/v1', orders: 'orders', customers: 'customers', products: 'products', session: 'auth' },
+    {
+      name: 'shop',
+      ids: { orders: 'number', customers: 'uuid', products: 'number' },
+      paging: 'page',
+      denial: 403,
+      lockout: 429,
+      introspection: true,
+      limits: { key: 40, other: 15, search: 3 },
     },
-    ids: { orders: 'number', customers: 'uuid', products: 'number' },
-    paging: 'page',
-    denial: 403,
-    lockout: 429,
-    introspection: true,
-    limits: { key: 40, other: 15, search: 3 },
-  },
-  bank: {
-    name: 'bank',
-    map: {
-      ...mapOf({ prefix: '/api/v2', orders: 'transfers', customers: 'people', products: 'offers', session: 'auth' }),
-      _shape: 'bank',
-      _paging: 'offset',
-      _ids: 'uuid',
+  ),
+  bank: shapeOf(
+    { prefix: '/api/v2', orders: 'transfers', customers: 'people', products: 'offers', session: 'auth' },
+    {
+      name: 'bank',
+      ids: { orders: 'uuid', customers: 'uuid', products: 'uuid' },
+      paging: 'offset',
+      denial: 404,
+      lockout: 423,
+      introspection: false,
+      limits: { key: 30, other: 12, search: 3 },
     },
-    ids: { orders: 'uuid', customers: 'uuid', products: 'uuid' },
-    paging: 'offset',
-    denial: 404,
-    lockout: 423,
-    introspection: false,
-    limits: { key: 30, other: 12, search: 3 },
-  },
-  desk: {
-    name: 'desk',
-    map: {
-      ...mapOf({ prefix: '/rest', orders: 'tickets', customers: 'contacts', products: 'articles', session: 'session' }),
-      _shape: 'desk',
-      _paging: 'cursor',
-      _ids: 'number',
+  ),
+  desk: shapeOf(
+    { prefix: '/rest', orders: 'tickets', customers: 'contacts', products: 'articles', session: 'session' },
+    {
+      name: 'desk',
+      ids: { orders: 'number', customers: 'number', products: 'number' },
+      paging: 'cursor',
+      denial: 403,
+      lockout: 429,
+      introspection: false,
+      limits: { key: 50, other: 20, search: 4 },
     },
-    ids: { orders: 'number', customers: 'number', products: 'number' },
-    paging: 'cursor',
-    denial: 403,
-    lockout: 429,
-    introspection: false,
-    limits: { key: 50, other: 20, search: 4 },
-  },
+  ),
 };
