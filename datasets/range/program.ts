@@ -9,6 +9,8 @@ export interface Needs {
   readonly pip?: readonly string[];
   /** npm packages with exact versions, into the range's own folder. */
   readonly npm?: readonly string[];
+  /** Go commands with exact versions, such as `example.org/tool/v2@v2.1.0`, built into the range's own folder. */
+  readonly go?: readonly string[];
   /** Folders under clients/ that are built: `java` with Maven, `go` with go build. */
   readonly build?: readonly ('java' | 'go')[];
 }

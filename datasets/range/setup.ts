@@ -26,6 +26,7 @@ export function setUp(programs: readonly Needs[], say: (line: string) => void): 
   makeCertificates(say);
   installPython(collect(({ pip }) => pip).toSorted(), say);
   installNode(collect(({ npm }) => npm).toSorted(), say);
+  for (const command of collect(({ go }) => go)) installGo(command, say);
   for (const build of collect(({ build }) => build)) buildClients(build as 'java' | 'go', say);
 }
 
@@ -153,6 +154,15 @@ function hasNodePackage(folder: string, wanted: string): boolean {
   return (
     existsSync(manifest) && (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version === wanted.slice(at + 1)
   );
+}
+
+/** @param command such as `example.org/tool/v2@v2.1.0` */
+function installGo(command: string, say: (line: string) => void): void {
+  const name = command.replace(/(\/v\d+)?@.*$/, '').replace(/^.*\//, '');
+  onceFor(`go-${name}`, command, () => {
+    say(`go install ${command}`);
+    run('go', ['install', command], WORK_DIR, { ...process.env, GOBIN: join(WORK_DIR, 'bin') });
+  });
 }
 
 /** What is built lies in .work only. */
