@@ -11,7 +11,7 @@ import { type GatewayName, type Site, startSite } from './gateways.ts';
 import { CAPTURES_DIR, WORK_DIR } from './places.ts';
 import { stopAllNow } from './processes.ts';
 import type { Program } from './program.ts';
-import { findPrograms } from './programs.ts';
+import { FIRST, FURTHER, findPrograms } from './programs.ts';
 import { planClients, runClients } from './schedule.ts';
 import { hostLines, MAX_HOSTS, prepareSeat } from './seats.ts';
 import { setUp } from './setup.ts';
@@ -185,14 +185,25 @@ const COMMITTED = [
   { name: 'bank-nginx', shape: 'bank', gateway: 'nginx', seed: 15, seconds: 400 },
 ] as const;
 
+/** The same for the programs that came later. */
+const COMMITTED_FURTHER = [
+  { name: 'desk-envoy', shape: 'desk', gateway: 'envoy', seed: 21, seconds: 440 },
+  { name: 'shop-nginx-2', shape: 'shop', gateway: 'nginx', seed: 22, seconds: 440 },
+  { name: 'bank-envoy-2', shape: 'bank', gateway: 'envoy', seed: 23, seconds: 440 },
+] as const;
+
 /** One process a capture: each has a mount namespace of its own. */
 function captureAll(): void {
-  for (const facts of COMMITTED) {
-    const options = Object.entries({ ...facts, scale: 0.4, live: 56 }).flatMap(([name, value]) => [`--${name}`, String(value)]);
-    const { status } = spawnSync(process.execPath, [process.argv[1]!, 'capture', ...options], { stdio: 'inherit' });
-    if (status !== 0) throw new Error(`${facts.name} failed`);
-  }
+  for (const facts of COMMITTED) captureOne(facts, { scale: 0.4, live: 56 }, FIRST);
+  for (const facts of COMMITTED_FURTHER) captureOne(facts, { scale: 0.55, live: 44, most: 1500 }, FURTHER);
   writeProgramTable(CAPTURES_DIR);
+}
+
+function captureOne(facts: { readonly name: string }, settings: object, programs: readonly Program[]): void {
+  const only = programs.map(({ name }) => name).join(',');
+  const options = Object.entries({ ...facts, ...settings, only }).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const { status } = spawnSync(process.execPath, [process.argv[1]!, 'capture', ...options], { stdio: 'inherit' });
+  if (status !== 0) throw new Error(`${facts.name} failed`);
 }
 
 program.command('all', { isDefault: true }).description('make the committed captures and their table anew').action(captureAll);

@@ -119,13 +119,23 @@ func (c *caller) do(request *http.Request) (answer, time.Duration) {
 	defer response.Body.Close()
 	c.s.count(response.StatusCode)
 	got := answer{status: response.StatusCode, etag: response.Header.Get("ETag"), body: map[string]any{}}
-	decoder := json.NewDecoder(io.LimitReader(response.Body, maxBodyBytes))
-	decoder.UseNumber()
-	_ = decoder.Decode(&got.body)
+	whole, _ := io.ReadAll(io.LimitReader(response.Body, maxBodyBytes))
+	got.body = decode(whole)
 	// A connection goes back to the pool only when its body was read to the end.
 	_, _ = io.Copy(io.Discard, response.Body)
 	seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
 	return got, time.Duration(seconds) * time.Second
+}
+
+// decode keeps numbers as they are written; what is no object is an empty one.
+func decode(text []byte) map[string]any {
+	object := map[string]any{}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	if decoder.Decode(&object) != nil || object == nil {
+		return map[string]any{}
+	}
+	return object
 }
 
 // request takes a body as url.Values (form), []byte (octets) or anything that becomes JSON.

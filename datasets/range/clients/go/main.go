@@ -14,11 +14,25 @@ var clients = map[string]func(*seat){
 	"load":      runLoad,
 	"cron":      runCron,
 	"poll":      runPoll,
+
+	"oauth-loop": runOauthLoop,
+	"storm":      runStorm,
+	"stale":      runStale,
+	"till":       runTill,
+
+	"colly":            runColly,
+	"enumeration":      attack(40, 900, enumerate),
+	"cashing-out":      attack(25, 220, cashOut),
+	"tokens":           attack(40, 700, guessTokens),
+	"graphql":          attack(20, 350, pumpGraphql),
+	"spam":             attack(25, 300, postSpam),
+	"sms-pumping":      attack(25, 400, pumpSMS),
+	"hijacked-session": attack(120, 700, hijack),
 }
 
 func main() {
 	if len(os.Args) < 2 || clients[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: range-go service|export|telemetry|webhooks|load|cron|poll")
+		fmt.Fprintln(os.Stderr, "usage: range-go CLIENT")
 		os.Exit(2)
 	}
 	s, err := newSeat()

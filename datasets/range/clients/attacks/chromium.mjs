@@ -1,0 +1,83 @@
+/** Bots in a real Chromium over playwright: `accounts` opens accounts by the page's own calls, `stuffing` tries leaked pairs, a fresh context for each or for a few. */
+import { readFileSync } from 'node:fs';
+import { at, form, isOver, load, main, pause, random, url } from '../node/seat.mjs';
+
+const [what] = process.argv.slice(2);
+const forms = new Set(form.split('+'));
+if (!/^https:\/\/([a-z0-9-]+\.range\.test|localhost)(:\d+)?$/.test(url)) throw new Error(`not an address of the range: ${url}`);
+
+await main(async () => {
+  const { default: playwright } = await load('playwright-core');
+  const browser = await playwright.chromium.launch({
+    executablePath: process.env.RANGE_CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu', '--no-proxy-server'],
+  });
+  try {
+    await work(browser);
+  } finally {
+    await browser.close();
+  }
+});
+
+async function work(browser) {
+  const perContext = random.pick([1, 3, 10, 1000]);
+  const gapMs = forms.has('jitter') ? null : random.log(30, 1200);
+  const things = what === 'accounts' ? people(random.logInt(15, 150)) : pairs(random.logInt(30, 250));
+  let page = null;
+  for (const [n, thing] of things.entries()) {
+    if (isOver()) return;
+    if (n % perContext === 0) page = await open(browser, page);
+    await ask(page, at(what === 'accounts' ? 'signup' : 'login'), thing);
+    if (forms.has('decoy') && random.chance(0.4))
+      await page.goto(url + random.pick(['/', '/about', '/c/toys'])).catch(() => null);
+    await pause(gapMs === null ? random.log(400, 3500) : gapMs * random.real(0.8, 1.2));
+  }
+}
+
+/** A new context has no history; headless Chromium says what it is unless it is told not to. */
+async function open(browser, old) {
+  await old?.context().close();
+  const userAgent = forms.has('browser')
+    ? `Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${random.int(120, 127)}.0.0.0 Safari/537.36`
+    : undefined;
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, ...(userAgent ? { userAgent } : {}) });
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  await page.goto(`${url}/`);
+  return page;
+}
+
+async function ask(page, path, body) {
+  await page
+    .evaluate(
+      async ([path, body]) => {
+        const answer = await fetch(path, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify(body),
+        });
+        return answer.status;
+      },
+      [path, body],
+    )
+    .catch(() => 0);
+}
+
+function people(count) {
+  const stem = random.pick(['bonus', 'kate', 'shop']);
+  return Array.from({ length: count }, (_, n) => ({
+    email: `${stem}${random.chance(0.5) ? random.hex(6) : n}.${random.hex(3)}@quickmail.example`,
+    password: `Abc!${random.hex(6)}`,
+    name: `${stem} ${n}`,
+  }));
+}
+
+function pairs(count) {
+  const lines = readFileSync(process.env.RANGE_LEAKED ?? '', 'utf8')
+    .split('\n')
+    .filter(Boolean);
+  return random
+    .shuffle(lines)
+    .slice(0, count)
+    .map((line) => ({ email: line.slice(0, line.indexOf(':')), password: line.slice(line.indexOf(':') + 1) }));
+}
