@@ -66,11 +66,10 @@ function loadOf(seat: Seat) {
 }
 
 function linkinator(seat: Seat): Command {
-  const width = String(1 + (seat.seed % 2));
   const flags = [
     '--recurse',
     '--concurrency',
-    width,
+    '1',
     '--timeout',
     '8000',
     '--format',
@@ -105,6 +104,7 @@ const GUZZLE = apt('guzzle', PHP, 'php --version');
 const OAUTH2: Stack = { tool: 'go-oauth2', version: 'golang.org/x/oauth2 v0.38.0', needs: GO };
 const RETRYABLE: Stack = { tool: 'go-retryablehttp', version: 'go-retryablehttp v0.7.8', needs: GO };
 const GO_HTTP: Stack = { tool: 'go-net-http', version: says('go version'), needs: GO };
+const RESTY: Stack = { tool: 'resty', version: 'resty v2.17.2', needs: GO };
 const AXIOS_LOOP: Stack = npm('axios', '1.21.1');
 const VEGETA: Stack = {
   tool: 'vegeta-owner',
@@ -171,7 +171,15 @@ export const MORE_APPS: readonly Program[] = [
   good('httpx-forgetful', 'mistyping-user', 15, 70, HTTPX, python('people.py', 'forgetful')),
   good('requests-poll', 'job-poller', 12, 70, REQUESTS, python('people.py', 'poll')),
   good('requests-telemetry', 'iot-telemetry', 12, 70, REQUESTS, python('people.py', 'telemetry')),
-  good('linkinator-site', 'link-checker', 10, 60, npm('linkinator', '6.1.2'), linkinator),
+  good('ruby-verification', 'phone-verification', 12, 60, NET_HTTP, source('ruby', 'ruby', 'services.rb', 'verification')),
+  good('go-verification', 'phone-verification', 12, 60, RESTY, go('verification')),
+  good('ruby-gateway', 'sign-in-gateway', 12, 60, NET_HTTP, source('ruby', 'ruby', 'services.rb', 'gateway')),
+  good('undici-gateway', 'sign-in-gateway', 12, 60, npm('undici', '7.30.2'), node('sign-in-gateway.mjs')),
+  good('ruby-carts', 'cart-service', 12, 60, NET_HTTP, source('ruby', 'ruby', 'services.rb', 'carts')),
+  good('lwp-revoked', 'revoked-key', 10, 70, LWP, source('perl', 'perl', 'stuck.pl', 'revoked')),
+  good('lwp-moved', 'moved-api', 10, 70, LWP, source('perl', 'perl', 'stuck.pl', 'moved')),
+  good('resty-sync', 'partner-sync', 12, 70, RESTY, go('resty-sync')),
+  good('linkinator-site', 'link-checker', 10, 30, npm('linkinator', '6.1.2'), linkinator),
   good('simplecrawler-polite', 'crawler', 10, 80, npm('simplecrawler', '1.1.9'), node('crawl.mjs', 'simplecrawler', 'polite')),
   good('crawlee-polite', 'crawler', 10, 80, npm('@crawlee/cheerio', '3.18.1'), node('crawl.mjs', 'crawlee', 'polite')),
 ];

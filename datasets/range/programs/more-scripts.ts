@@ -102,6 +102,7 @@ export const MORE_SCRIPTS: readonly Program[] = [
   bad(PERL, 'perl-sms-pumping', 'sms-pumping', 'sms-pumping', OPEN, 60),
   bad(PERL, 'perl-accounts', 'account-creation', 'accounts', OPEN, 60),
   bad(PERL, 'perl-user-enumeration', 'user-enumeration', 'user-enumeration', OPEN, 60),
+  bad(PERL, 'perl-low-and-slow', 'low-and-slow', 'low-and-slow', ['plain', 'browser', 'mobile'], 80),
   bad(PHP, 'php-giftcards', 'coupon-guessing', 'giftcards', OPEN, 60),
   bad(PHP, 'php-accounts', 'account-creation', 'accounts', OPEN, 60),
   bad(PHP, 'php-tokens', 'token-guessing', 'tokens', OPEN, 60),
@@ -115,6 +116,7 @@ export const MORE_SCRIPTS: readonly Program[] = [
   bad(GO, 'go-spam', 'spam-posting', 'spam', WITHIN, 60),
   bad(GO, 'go-sms-pumping', 'sms-pumping', 'sms-pumping', OPEN, 60),
   bad(GO, 'go-hijack', 'hijacked-session', 'hijacked-session', HIJACK, 80),
+  bad(GO, 'go-low-and-slow', 'low-and-slow', 'low-and-slow', ['plain', 'browser', 'mobile'], 80),
   bad(GO, 'colly-copy', 'scraping', 'colly', ['parallel', 'browser', 'agents+parallel', 'slow', 'browser+slow'], 60),
   bad(SHELL, 'bash-enumeration', 'id-enumeration', 'enumeration', WITHIN, 60),
   bad(

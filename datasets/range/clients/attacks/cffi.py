@@ -1,4 +1,7 @@
-"""Stuffing and copying with libraries made to pass for a browser: curl_cffi (a browser's TLS and HTTP/2) and cloudscraper. argv: cffi|cloudscraper stuffing|copy."""
+"""Stuffing and copying with libraries made to pass for a browser: curl_cffi (its TLS and HTTP/2) and cloudscraper.
+
+Arguments: cffi|cloudscraper stuffing|copy.
+"""
 
 import os
 import re
@@ -6,7 +9,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'python'))
 
-from seat import CA, FORM, KEY, URL, at, chance, is_over, left, log, log_int, pause, random  # noqa: E402
+from seat import CA, FORM, URL, at, chance, left, log, log_int, pause, random  # noqa: E402
 
 if not re.match(r'^https://([a-z0-9-]+\.range\.test|localhost)(:\d+)?$', URL):
     # These drivers are for the range's own mock API only.

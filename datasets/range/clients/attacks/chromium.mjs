@@ -1,4 +1,7 @@
-/** Bots in a real Chromium over playwright: `accounts` opens accounts by the page's own calls, `stuffing` tries leaked pairs, a fresh context for each or for a few. */
+/**
+ * Bots in a real Chromium over playwright: `accounts` opens accounts by the page's own calls, `stuffing` tries leaked pairs, a fresh
+ * context for each or for a few.
+ */
 import { readFileSync } from 'node:fs';
 import { at, form, isOver, load, main, pause, random, url } from '../node/seat.mjs';
 

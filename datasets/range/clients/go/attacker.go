@@ -59,8 +59,8 @@ func (a *attacker) dress() {
 				"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Safari/605.1.15"),
 			"Accept": "application/json, text/plain, */*", "Accept-Language": pick(s, "en-GB,en;q=0.8", "pt-BR,pt;q=0.9"), "Referer": s.url + "/"})
 	case a.forms["mobile"]:
-		a.rest.SetHeaders(map[string]string{"User-Agent": pick(s, "okhttp/4.12.0", "Shop/9.1 CFNetwork/1490.0.4 Darwin/23.2.0", "Dart/3.3 (dart:io)"),
-			"Accept": "application/json", "X-Device-Id": s.hex(16)})
+		name := pick(s, "okhttp/4.12.0", "Shop/9.1 CFNetwork/1490.0.4 Darwin/23.2.0", "Dart/3.3 (dart:io)")
+		a.rest.SetHeaders(map[string]string{"User-Agent": name, "Accept": "application/json", "X-Device-Id": s.hex(16)})
 	}
 }
 
@@ -153,7 +153,8 @@ func (a *attacker) decoy() {
 		return
 	}
 	a.breathe()
-	a.call("GET", pick(a.s, "/", "/about", a.s.path("products", "")+"?limit=20", a.s.path("search", "")+"?q="+pick(a.s, "lamp", "tent")), nil, "")
+	search := a.s.path("search", "") + "?q=" + pick(a.s, "lamp", "tent")
+	a.call("GET", pick(a.s, "/", "/about", a.s.path("products", "")+"?limit=20", search), nil, "")
 }
 
 // mend waits after a 429 and signs in again after a 401.

@@ -20,6 +20,11 @@ func attack(least, most float64, run func(*attacker)) func(*seat) {
 	}
 }
 
+func splitPair(pair string) (string, string) {
+	email, password, _ := strings.Cut(pair, ":")
+	return email, password
+}
+
 func from(list []string) func(int) (string, bool) {
 	return func(n int) (string, bool) {
 		if n >= len(list) {
@@ -61,7 +66,7 @@ func cashOut(a *attacker) {
 	}
 	buys := a.s.chance(0.5)
 	a.each(from(shuffled(a.s, open)), func(pair string) {
-		email, password, _ := strings.Cut(pair, ":")
+		email, password := splitPair(pair)
 		token := a.login(email, password)
 		if token == "" {
 			a.s.pause(time.Second)
@@ -101,7 +106,8 @@ func guessTokens(a *attacker) {
 func pumpGraphql(a *attacker) {
 	a.enter(a.s.chance(0.7))
 	if a.s.chance(0.7) {
-		a.call("POST", "/graphql", map[string]string{"query": "query IntrospectionQuery { __schema { types { name kind fields { name } } } }"}, "-")
+		query := "query IntrospectionQuery { __schema { types { name kind fields { name } } } }"
+		a.call("POST", "/graphql", map[string]string{"query": query}, "-")
 	}
 	size := pick(a.s, 1, 1, 10, 40)
 	ids := shuffled(a.s, window(a.s, linesOf("RANGE_IDS"), 4000))
@@ -152,7 +158,8 @@ func pumpSMS(a *attacker) {
 func hijack(a *attacker) {
 	seconds, _ := strconv.ParseFloat(os.Getenv("RANGE_TURN"), 64)
 	turn := time.Now().Add(time.Duration(seconds * float64(time.Second)))
-	a.rest.SetHeader("User-Agent", pick(a.s, "okhttp/4.12.0", "Shop/9.1 CFNetwork/1490.0.4 Darwin/23.2.0", "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148"))
+	a.rest.SetHeader("User-Agent", pick(a.s, "okhttp/4.12.0", "Shop/9.1 CFNetwork/1490.0.4 Darwin/23.2.0",
+		"Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148"))
 	a.forms["account"] = true
 	a.enter(true)
 	for time.Now().Before(turn) && !a.isDone() {

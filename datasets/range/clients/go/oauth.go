@@ -15,7 +15,8 @@ import (
 // runOauthLoop is a service on x/oauth2 whose token is never good. Forms: `clock`, whose clock runs ahead so that each call fetches another
 // token; `dead`, whose refresh token is gone and which asks on and on; `fresh`, which builds its token source anew at each call.
 func runOauthLoop(s *seat) {
-	config := &oauth2.Config{ClientID: s.clientID, ClientSecret: s.clientSecret, Endpoint: oauth2.Endpoint{TokenURL: s.url + s.path("token", "")}}
+	endpoint := oauth2.Endpoint{TokenURL: s.url + s.path("token", "")}
+	config := &oauth2.Config{ClientID: s.clientID, ClientSecret: s.clientSecret, Endpoint: endpoint}
 	app := &clientcredentials.Config{ClientID: s.clientID, ClientSecret: s.clientSecret, TokenURL: config.Endpoint.TokenURL}
 	dead := &oauth2.Token{AccessToken: s.hex(40), RefreshToken: s.hex(40), Expiry: time.Now().Add(-time.Hour)}
 	source := config.TokenSource(s.ctx, dead)

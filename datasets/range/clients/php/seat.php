@@ -69,9 +69,11 @@ class Seat
     public function dress(): void
     {
         if ($this->is('browser')) {
-            $this->headers = ['User-Agent' => $this->pick(BROWSERS), 'Accept' => '*/*', 'Accept-Language' => 'it-IT,it;q=0.9,en;q=0.7', 'Origin' => $this->url];
+            $this->headers = ['User-Agent' => $this->pick(BROWSERS), 'Accept' => '*/*', 'Accept-Language' => 'it-IT,it;q=0.9,en;q=0.7'];
+            $this->headers['Origin'] = $this->url;
         } elseif ($this->is('mobile')) {
-            $this->headers = ['User-Agent' => $this->pick(APPS), 'Accept' => 'application/json', 'X-App-Version' => '3.' . $this->int(0, 9)];
+            $version = '3.' . $this->int(0, 9);
+            $this->headers = ['User-Agent' => $this->pick(APPS), 'Accept' => 'application/json', 'X-App-Version' => $version];
         }
         if ($this->is('key')) $this->token = $this->key;
         if ($this->is('account')) $this->login();

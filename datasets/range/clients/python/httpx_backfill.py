@@ -24,7 +24,10 @@ async def get(client, path):
 
 
 async def main():
-    headers = {'X-Api-Key': KEY, **({'User-Agent': random.choice(['dwh-backfill/1.0', 'airbyte-like/0.4'])} if chance(0.6) else {})}
+    headers = {
+        'X-Api-Key': KEY,
+        **({'User-Agent': random.choice(['dwh-backfill/1.0', 'airbyte-like/0.4'])} if chance(0.6) else {}),
+    }
     async with httpx.AsyncClient(base_url=URL, headers=headers, timeout=20, http2=chance(0.3)) as client:
         list_name, item = random.choice([('orders', 'order'), ('orders', 'order'), ('customers', 'customer')])
         path = f'{at(list_name)}?limit=100&updated_since={day_before(random.randint(5, 40))}'

@@ -7,7 +7,24 @@ from requests_oauthlib import OAuth2Session
 from requests.exceptions import RequestException
 from oauthlib.oauth2 import OAuth2Error
 
-from seat import CLIENT_ID, CLIENT_SECRET, EMAIL, FORM, PASSWORD, URL, at, around, chance, is_over, link, log, log_int, pause, random, spend
+from seat import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    EMAIL,
+    FORM,
+    PASSWORD,
+    URL,
+    at,
+    around,
+    chance,
+    is_over,
+    link,
+    log,
+    log_int,
+    pause,
+    random,
+    spend,
+)
 import requests
 
 
@@ -21,12 +38,20 @@ def sign_in():
 
 
 def token_of(signed, left):
-    return {'access_token': signed['token'], 'refresh_token': signed['refresh'], 'expires_in': left, 'expires_at': time.time() + left, 'token_type': 'Bearer'}
+    return {
+        'access_token': signed['token'],
+        'refresh_token': signed['refresh'],
+        'expires_in': left,
+        'expires_at': time.time() + left,
+        'token_type': 'Bearer',
+    }
 
 
 def session(token, save):
     extra = {'client_id': CLIENT_ID, 'client_secret': CLIENT_SECRET} if chance(0.5) else {}
-    return OAuth2Session(CLIENT_ID, token=token, auto_refresh_url=link('token'), auto_refresh_kwargs=extra, token_updater=save)
+    return OAuth2Session(
+        CLIENT_ID, token=token, auto_refresh_url=link('token'), auto_refresh_kwargs=extra, token_updater=save
+    )
 
 
 def main():

@@ -1,22 +1,45 @@
-"""People and small jobs over requests or httpx; the argument says which: support, onboarding, billing, newcomer, forgetful, shopper, poll, telemetry."""
+"""People and small jobs over requests or httpx; the argument says which, see the end."""
 
 import sys
 
 import httpx
 import requests
 
-from seat import (CA, CLIENT_ID, EMAIL, KEY, PASSWORD, URL, around, at, chance, is_over, log, log_int, pause, random, retry_after, spend)
+from seat import (
+    CA,
+    CLIENT_ID,
+    EMAIL,
+    KEY,
+    PASSWORD,
+    URL,
+    around,
+    at,
+    chance,
+    is_over,
+    log,
+    log_int,
+    pause,
+    random,
+    retry_after,
+    spend,
+)
 
 import os
 
-APPS = ['ShopApp/5.3.0 (Android 14; Pixel 7a)', 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36', None]
+APPS = [
+    'ShopApp/5.3.0 (Android 14; Pixel 7a)',
+    'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36',
+    None,
+]
 
 
 class Client:
     """Calls with the patience of a good client: waits where it is told, renews what ran out."""
 
     def __init__(self, library, agent=None, key=None):
-        self.http = requests.Session() if library == 'requests' else httpx.Client(timeout=15, verify=CA, http2=chance(0.4))
+        self.http = (
+            requests.Session() if library == 'requests' else httpx.Client(timeout=15, verify=CA, http2=chance(0.4))
+        )
         if agent:
             self.http.headers['User-Agent'] = agent
         if key:
@@ -67,12 +90,23 @@ def words(*choices):
 
 
 def support():
-    """An agent at the help desk: opens one case after the other, writes a note or two, sets its state; macros fill in much of the text."""
-    agent = Client('httpx', random.choice([None, 'Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0', 'HelpdeskDesktop/3.2']),
-                   key=KEY if chance(0.6) else None)
+    """An agent at the help desk: opens one case after the other, writes a note or two; macros fill in much of the text."""
+    agent = Client(
+        'httpx',
+        random.choice(
+            [None, 'Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0', 'HelpdeskDesktop/3.2']
+        ),
+        key=KEY if chance(0.6) else None,
+    )
     if 'X-Api-Key' not in agent.http.headers and agent.login() != 200:
         return
-    between, reply = log(0.4, 6), words(['Hello,', 'Hi,', 'Dear customer,'], ['your parcel is on its way.', 'we have refunded it.', 'please send a photo.'])
+    between, reply = (
+        log(0.4, 6),
+        words(
+            ['Hello,', 'Hi,', 'Dear customer,'],
+            ['your parcel is on its way.', 'we have refunded it.', 'please send a photo.'],
+        ),
+    )
     page = agent.data(at('orders') + '?limit=50')
     for _ in range(log_int(8, 150)):
         if is_over() or not page['items']:
@@ -80,7 +114,15 @@ def support():
         case = random.choice(page['items'])['id']
         agent.call('GET', at('order', case))
         pause(around(between))
-        note = reply if chance(0.5) else words(['Called back,', 'Checked:', 'Customer says'], ['stock is there', 'address is wrong', 'wants another colour'], ['.', '; waiting.'])
+        note = (
+            reply
+            if chance(0.5)
+            else words(
+                ['Called back,', 'Checked:', 'Customer says'],
+                ['stock is there', 'address is wrong', 'wants another colour'],
+                ['.', '; waiting.'],
+            )
+        )
         agent.call('PATCH', at('order', case), {'note': note, 'status': random.choice(['open', 'waiting', 'done'])})
         pause(around(between))
         if chance(0.15):
@@ -93,12 +135,18 @@ def onboarding():
     """A partner opens accounts for its staff from a list, with its key, and notes which were there already."""
     partner = Client('requests', random.choice([None, 'hr-onboarding/1.1', 'bulk-import']), key=KEY)
     firm, between = f'firm{random.randint(100, 999)}', log(0.02, 2)
-    people = [f'{words(["ada", "ben", "cleo", "dan", "eva"])}.{random.getrandbits(28):x}' for _ in range(log_int(15, 180))]
+    people = [
+        f'{words(["ada", "ben", "cleo", "dan", "eva"])}.{random.getrandbits(28):x}' for _ in range(log_int(15, 180))
+    ]
     known = random.sample(people, len(people) // 10)
-    for name in people[:len(people) - len(known)] + known:
+    for name in people[: len(people) - len(known)] + known:
         if is_over():
             return
-        answer = partner.call('POST', at('signup'), {'email': f'{name}@{firm}.example', 'password': f'{random.getrandbits(60):x}A!', 'name': name.title()})
+        answer = partner.call(
+            'POST',
+            at('signup'),
+            {'email': f'{name}@{firm}.example', 'password': f'{random.getrandbits(60):x}A!', 'name': name.title()},
+        )
         if answer.status_code == 201 and chance(0.1):
             partner.call('GET', at('me'))
         pause(around(between))
@@ -106,8 +154,19 @@ def onboarding():
 
 def billing():
     """Subscriptions on their day: each stored card once, declined ones once more after the others."""
-    merchant = Client('requests', random.choice([None, 'subscriptions-billing/4', 'recurring-charge']), key=KEY if chance(0.7) else None)
-    cards = ['4242424242424242', '5555555555554444', '4111111111111111', '4000000000000002', '5105105105105100', '4012888888881881']
+    merchant = Client(
+        'requests',
+        random.choice([None, 'subscriptions-billing/4', 'recurring-charge']),
+        key=KEY if chance(0.7) else None,
+    )
+    cards = [
+        '4242424242424242',
+        '5555555555554444',
+        '4111111111111111',
+        '4000000000000002',
+        '5105105105105100',
+        '4012888888881881',
+    ]
     between, declined = log(0.03, 1.5), []
     due = [(random.choice(cards[:3] * 6 + cards[3:]), random.choice([9, 12, 19, 49])) for _ in range(log_int(15, 200))]
     for attempt in (1, 2):
@@ -158,7 +217,9 @@ def confirm(user, between):
         user.call('POST', at('otpSend'), {'phone': os.environ['RANGE_PHONE']})
         pause(around(between * 2))
     if chance(0.3):
-        user.call('POST', at('otpVerify'), {'phone': os.environ['RANGE_PHONE'], 'code': f'{random.randint(0, 999999):06}'})
+        user.call(
+            'POST', at('otpVerify'), {'phone': os.environ['RANGE_PHONE'], 'code': f'{random.randint(0, 999999):06}'}
+        )
         pause(around(between))
     user.call('POST', at('otpVerify'), {'phone': os.environ['RANGE_PHONE'], 'code': os.environ['RANGE_OTP']})
 
@@ -201,7 +262,10 @@ def poll():
 
 def telemetry():
     """A small device: a measurement every so often, some at once after it was away."""
-    device, every = Client('requests', random.choice([None, 'MicroPython/1.22', 'esp32-node/0.3', 'sensor-hub']), key=KEY), log(0.3, 4)
+    device, every = (
+        Client('requests', random.choice([None, 'MicroPython/1.22', 'esp32-node/0.3', 'sensor-hub']), key=KEY),
+        log(0.3, 4),
+    )
     name = f'dev-{CLIENT_ID[-4:]}{random.randint(10, 99)}'
     waiting = 0
     for _ in range(log_int(20, 250)):
@@ -212,10 +276,23 @@ def telemetry():
             pause(around(5))
             waiting += random.randint(2, 12)
         for _ in range(waiting):
-            if device.once('POST', at('telemetry', name), {'t': round(random.uniform(15, 30), 1), 'v': random.randint(0, 5)}).status_code >= 500:
+            if (
+                device.once(
+                    'POST', at('telemetry', name), {'t': round(random.uniform(15, 30), 1), 'v': random.randint(0, 5)}
+                ).status_code
+                >= 500
+            ):
                 break
             waiting -= 1
         pause(every * random.uniform(0.9, 1.1))
 
 
-{'support': support, 'onboarding': onboarding, 'billing': billing, 'newcomer': newcomer, 'forgetful': forgetful, 'poll': poll, 'telemetry': telemetry}[sys.argv[1]]()
+{
+    'support': support,
+    'onboarding': onboarding,
+    'billing': billing,
+    'newcomer': newcomer,
+    'forgetful': forgetful,
+    'poll': poll,
+    'telemetry': telemetry,
+}[sys.argv[1]]()

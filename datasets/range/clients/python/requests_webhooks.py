@@ -4,17 +4,20 @@
 import hashlib
 import hmac
 import json
-import time
 
 import requests
 
-from seat import FORM, URL, around, at, chance, is_over, link, log, log_int, pause, random, spend
+from seat import FORM, URL, around, chance, is_over, link, log, log_int, pause, random, spend
 
 NAMES = ['billing-events/1.2', 'ParcelHub-Notify', 'python-requests/2.34.2', 'FormRelay (+https://relay.example)']
 
 
 def deliver(client, hook, secret):
-    event = {'id': f'ev_{random.getrandbits(64):x}', 'type': random.choice(['invoice.paid', 'parcel.delivered', 'form.sent']), 'data': 'x' * log_int(20, 1500)}
+    event = {
+        'id': f'ev_{random.getrandbits(64):x}',
+        'type': random.choice(['invoice.paid', 'parcel.delivered', 'form.sent']),
+        'data': 'x' * log_int(20, 1500),
+    }
     body = json.dumps(event).encode()
     mark = hmac.new(secret, body, hashlib.sha256).hexdigest()
     for tries in range(6):
@@ -22,7 +25,12 @@ def deliver(client, hook, secret):
             return
         spend()
         try:
-            answer = client.post(hook, data=body, headers={'Content-Type': 'application/json', 'X-Hook-Signature': mark, 'X-Attempt': str(tries + 1)}, timeout=5)
+            answer = client.post(
+                hook,
+                data=body,
+                headers={'Content-Type': 'application/json', 'X-Hook-Signature': mark, 'X-Attempt': str(tries + 1)},
+                timeout=5,
+            )
             if answer.status_code < 300 or answer.status_code == 410:
                 return
         except requests.RequestException:

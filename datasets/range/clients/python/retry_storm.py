@@ -8,19 +8,27 @@ import tenacity
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
-from seat import FORM, KEY, at, chance, is_over, left, link, log, log_int, pause, random, spend
+from seat import FORM, KEY, chance, is_over, left, link, log, log_int, pause, random, spend
 
 client = requests.Session()
 client.headers['Authorization'] = f'Bearer {KEY}'
 if chance(0.5):
     client.headers['User-Agent'] = random.choice(['task-worker/2.0', 'celery-jobs', 'etl/0.9.1'])
 if FORM == 'urllib3':
-    again = Retry(total=random.randint(3, 10), backoff_factor=random.choice([0, 0.05, 0.1]), status_forcelist=[403, 404, 429, 500, 502, 503],
-                  allowed_methods=None, respect_retry_after_header=chance(0.3), raise_on_status=False)
+    again = Retry(
+        total=random.randint(3, 10),
+        backoff_factor=random.choice([0, 0.05, 0.1]),
+        status_forcelist=[403, 404, 429, 500, 502, 503],
+        allowed_methods=None,
+        respect_retry_after_header=chance(0.3),
+        raise_on_status=False,
+    )
     client.mount('https://', HTTPAdapter(max_retries=again, pool_maxsize=16))
 
 
-@tenacity.retry(stop=tenacity.stop_after_attempt(random.randint(3, 8)), wait=tenacity.wait_random(0, log(0.05, 1)), reraise=True)
+@tenacity.retry(
+    stop=tenacity.stop_after_attempt(random.randint(3, 8)), wait=tenacity.wait_random(0, log(0.05, 1)), reraise=True
+)
 def insist(method, path, **options):
     return once(method, path, **options)
 
@@ -40,7 +48,11 @@ def task(n):
     what = random.random()
     try:
         if what < 0.5:
-            call('GET', link('orders'), params={'limit': 50, 'updated_since': '2026-01-2%dT00:00:00Z' % random.randint(0, 7)})
+            call(
+                'GET',
+                link('orders'),
+                params={'limit': 50, 'updated_since': '2026-01-2%dT00:00:00Z' % random.randint(0, 7)},
+            )
         elif what < 0.7:
             call('GET', link('customers'), params={'limit': 20})
         elif what < 0.85:

@@ -5,7 +5,7 @@ import os
 import pytest
 import requests
 
-from seat import EMAIL, KEY, PASSWORD, at, link, pause, log, random
+from seat import EMAIL, KEY, PASSWORD, link, pause, log, random
 
 GAP = log(0.005, 0.5)
 client = requests.Session()
@@ -40,7 +40,10 @@ def test_needs_a_credential(name):
     ask('GET', link(name), (401,), headers={'Authorization': 'Bearer not-a-token'})
 
 
-@pytest.mark.parametrize('body', [{}, {'email': EMAIL}, {'email': EMAIL, 'password': 'wrong'}, {'email': 'nobody@mail.example', 'password': 'x'}])
+@pytest.mark.parametrize(
+    'body',
+    [{}, {'email': EMAIL}, {'email': EMAIL, 'password': 'wrong'}, {'email': 'nobody@mail.example', 'password': 'x'}],
+)
 def test_login_refuses(body):
     ask('POST', link('login'), (400, 401), json=body)
 
@@ -69,7 +72,12 @@ def test_cart():
     ask('POST', link('cartItems', cart), (422,), json={'productId': 'none', 'qty': 1})
     ask('POST', link('coupon', cart), (422,), json={'code': 'NOSUCH'})
     ask('POST', link('checkout', cart), (402, 409), json={})
-    ask('POST', link('payments'), (422,), json={'card': '4242424242424241', 'expiry': '01/30', 'cvc': '123', 'amount': 1})
+    ask(
+        'POST',
+        link('payments'),
+        (422,),
+        json={'card': '4242424242424241', 'expiry': '01/30', 'cvc': '123', 'amount': 1},
+    )
     ask('DELETE', f"{link('cart')}/{cart}", (204,))
 
 

@@ -51,7 +51,8 @@ class Attack
   end
 
   def decoy
-    path = @seat.pick(['/', "#{@seat.at('products')}?limit=20", "#{@seat.at('search')}?q=#{@seat.pick(%w[lamp mug tent])}", '/help'])
+    search = "#{@seat.at('search')}?q=#{@seat.pick(%w[lamp mug tent])}"
+    path = @seat.pick(['/', "#{@seat.at('products')}?limit=20", search, '/help'])
     @seat.call('get', path, as: '')
     @seat.breathe
   end
@@ -113,7 +114,8 @@ class Attack
     numbers = Enumerator.new { |out| loop { out << luhn(stem + Array.new(9) { @seat.int(0, 9) }.join) } }
     each(numbers) do |card|
       expiry = format('%02d/%d', @seat.int(1, 12), @seat.int(26, 30))
-      status, = @seat.call('post', @seat.at('payments'), { card:, expiry:, cvc: @seat.int(100, 999).to_s, amount: @seat.pick([1, 1, 2, 5]) })
+      payment = { card:, expiry:, cvc: @seat.int(100, 999).to_s, amount: @seat.pick([1, 1, 2, 5]) }
+      status, = @seat.call('post', @seat.at('payments'), payment)
       @seat.pause(@seat.real(1, 3)) if status == 429
     end
   end
@@ -141,11 +143,12 @@ class Attack
   def hijacked_session
     turn = @seat.now + ENV.fetch('RANGE_TURN', '20').to_f
     app = { 'User-Agent' => @seat.pick(Seat::APPS + Seat::BROWSERS), 'Accept' => 'application/json' }
-    @seat.instance_variable_set(:@disguise, app)
+    @seat.disguise = app
     @seat.login
     use until @seat.now >= turn - 0.3 || @seat.over?
     @seat.pause(turn - @seat.now + @seat.real(0.1, 1))
-    @seat.instance_variable_set(:@disguise, { 'User-Agent' => @seat.pick(['curl/8.5.0', 'Ruby', 'python-requests/2.31.0']) }) if @seat.chance(0.5)
+    other = { 'User-Agent' => @seat.pick(['curl/8.5.0', 'Ruby', 'python-requests/2.31.0']) }
+    @seat.disguise = other if @seat.chance(0.5)
     loot
   end
 

@@ -23,13 +23,17 @@ def sync
         break if SEAT.over?
 
         patiently { client.get(SEAT.at(item, one['id'])) }
-        patiently { client.patch(SEAT.at(item, one['id']), JSON.generate(item == 'order' ? { note: 'synced' } : { city: 'Ulm' }), 'Content-Type' => 'application/json') } if SEAT.chance(0.15)
+        write_back(client, SEAT.at(item, one['id']), item == 'order' ? { note: 'synced' } : { city: 'Ulm' }) if SEAT.chance(0.15)
         SEAT.pause(gap)
       end
       path = page['next']
     end
     SEAT.pause(SEAT.log(2, 20))
   end
+end
+
+def write_back(client, path, change)
+  patiently { client.patch(path, JSON.generate(change), 'Content-Type' => 'application/json') }
 end
 
 # The body of a good answer; waits and asks again where the API is busy or ill.
@@ -49,7 +53,9 @@ end
 # A stock list that asks for things by the ids it once wrote down; many are gone.
 def stale
   require 'httparty'
-  options = { headers: { 'Authorization' => "Bearer #{SEAT.key}" }.merge(SEAT.chance(0.5) ? { 'User-Agent' => 'stock-refresh 1.0' } : {}), ssl_ca_file: ENV['RANGE_CA'], timeout: 15 }
+  headers = { 'Authorization' => "Bearer #{SEAT.key}" }
+  headers['User-Agent'] = 'stock-refresh 1.0' if SEAT.chance(0.5)
+  options = { headers:, ssl_ca_file: ENV['RANGE_CA'], timeout: 15 }
   item = SEAT.pick(%w[order customer])
   ids = SEAT.lines(item == 'order' ? 'RANGE_IDS' : 'RANGE_CUSTOMER_IDS')
   from = SEAT.int(0, ids.size - 400)
@@ -71,7 +77,8 @@ def service
   agent = { 'User-Agent' => SEAT.pick(['basket-service', 'Ruby', 'mail-composer/2.1']), 'X-Request-Id' => SEAT.hex(16) }
   until SEAT.over?
     Array.new(SEAT.int(1, 4)) do
-      path = SEAT.pick([SEAT.at('order', SEAT.pick(ids) || 1), "#{SEAT.at('products')}?limit=20", SEAT.at('order', SEAT.pick(ids) || 1)])
+      order = SEAT.at('order', SEAT.pick(ids) || 1)
+      path = SEAT.pick([order, "#{SEAT.at('products')}?limit=20", order])
       Thread.new { SEAT.insist('get', path, headers: agent) }
     end.each(&:join)
     SEAT.pause(SEAT.log(0.1, 4))

@@ -15,12 +15,14 @@ class Seat
 
   attr_reader :url, :urls, :key, :email, :password, :statuses, :forms, :dice
   attr_accessor :left, :token
+  attr_writer :disguise
 
   def initialize(least = 600, most = 600)
     @urls = (ENV['RANGE_URLS'] || ENV.fetch('RANGE_URL')).split
     @url = @urls.first
     # These drivers are for the range's own mock API only.
-    @urls.each { |one| raise "not an address of the range: #{one}" unless URI(one).host.match?(/\A([a-z0-9-]+\.range\.test|localhost)\z/) }
+    foreign = @urls.find { |one| !URI(one).host.match?(/\A([a-z0-9-]+\.range\.test|localhost)\z/) }
+    raise "not an address of the range: #{foreign}" if foreign
     @api = JSON.parse(ENV.fetch('RANGE_API'))
     @key, @email, @password = ENV.values_at('RANGE_API_KEY', 'RANGE_EMAIL', 'RANGE_PASSWORD')
     @forms = ENV.fetch('RANGE_FORM', 'plain').split('+')
@@ -67,8 +69,8 @@ class Seat
 
     @disguise ||=
       if form?('browser')
-        { 'User-Agent' => pick(BROWSERS), 'Accept' => 'application/json, text/plain, */*', 'Accept-Language' => pick(%w[en-US,en;q=0.9 es-ES,es;q=0.8]),
-          'Referer' => "#{@url}/" }.merge(chance(0.5) ? { 'Sec-Fetch-Mode' => 'cors', 'Sec-Fetch-Site' => 'same-origin' } : {})
+        { 'User-Agent' => pick(BROWSERS), 'Accept' => 'application/json, text/plain, */*',
+          'Accept-Language' => pick(%w[en-US,en;q=0.9 es-ES,es;q=0.8]), 'Referer' => "#{@url}/" }.merge(chance(0.5) ? { 'Sec-Fetch-Mode' => 'cors', 'Sec-Fetch-Site' => 'same-origin' } : {})
       elsif form?('mobile')
         { 'User-Agent' => pick(APPS), 'Accept' => 'application/json', 'X-Device-Id' => hex(16) }
       else

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Abusive one-liners, as they are typed or pasted: curl in a loop, curl under xargs -P, curl's own globbing, aria2's list. $1 says which.
+# Abusive one-liners, as they are typed or pasted: curl in a loop or under xargs -P, curl's globbing, aria2's list. $1 says which.
 . "$(dirname "$0")/seat.sh"
 # For the range's own mock API only.
 [[ $RANGE_URL =~ ^https://[a-z0-9-]+\.range\.test(:[0-9]+)?$ ]] || { echo "not an address of the range: $RANGE_URL"; exit 1; }
@@ -20,7 +20,8 @@ if has browser; then
   pick agent 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36' \
     'Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:124.0) Gecko/20100101 Firefox/124.0'
   flags+=(-A "$agent" --compressed)
-  [ "$silent" = 0 ] || flags+=(-H 'Accept: application/json, text/plain, */*' -H 'Accept-Language: en-US,en;q=0.5' -H "Referer: $RANGE_URL/")
+  more=(-H 'Accept: application/json, text/plain, */*' -H 'Accept-Language: en-US,en;q=0.5' -H "Referer: $RANGE_URL/")
+  [ "$silent" = 0 ] || flags+=("${more[@]}")
 elif has mobile; then
   pick agent okhttp/4.9.3 'MyShop/88 CFNetwork/1485 Darwin/23.1.0' 'Dalvik/2.1.0 (Linux; U; Android 11; SM-A125F)'
   flags+=(-A "$agent" -H 'Accept: application/json')
@@ -28,7 +29,8 @@ fi
 
 json=(-H 'Content-Type: application/json')
 login() {
-  curl -sk "${json[@]}" -d "{\"email\":\"${1:-$RANGE_EMAIL}\",\"password\":\"${2:-$RANGE_PASSWORD}\"}" "$RANGE_URL$(at login)" | field token
+  local body="{\"email\":\"${1:-$RANGE_EMAIL}\",\"password\":\"${2:-$RANGE_PASSWORD}\"}"
+  curl -sk "${json[@]}" -d "$body" "$RANGE_URL$(at login)" | field token
 }
 credential=()
 enter() {
@@ -160,7 +162,7 @@ aria2_copy() {
   draw width 1 12
   name=()
   [ -n "${agent:-}" ] && name=(-U "$agent")
-  timeout "$((RANGE_SECONDS - 4))" aria2c -q -j "$width" -d out --auto-file-renaming=true --check-certificate=false "${name[@]}" -i some.txt
+  timeout "$((RANGE_SECONDS - 4))" aria2c -q -j "$width" -d out --check-certificate=false "${name[@]}" -i some.txt
 }
 
 "$1"

@@ -14,7 +14,8 @@ for (( n = 0; n < rounds; n++ )); do
   target="$RANGE_URL$(at file "${files[which]:-none}")"
   [ "$asset" = 0 ] && target="$RANGE_URL$(at sitemap)"
   if [ "$tool" = aria2 ]; then
-    timeout 20 aria2c -q -x "$pieces" -s "$pieces" -k 1M --min-split-size=1M --ca-certificate="$RANGE_CA" --header="$credential" -o "got-$n" "$target"
+    timeout 20 aria2c -q -x "$pieces" -s "$pieces" -k 1M --ca-certificate="$RANGE_CA" --header="$credential" \
+      -o "got-$n" "$target"
   else
     timeout 20 axel -q -k -n "$pieces" -H "$credential" -o "got-$n" "$target"
   fi
