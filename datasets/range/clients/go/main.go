@@ -20,6 +20,7 @@ var clients = map[string]func(*seat){
 	"stale":        runStale,
 	"till":         runTill,
 	"resty-sync":   runRestySync,
+	"billing":      runBilling,
 	"verification": runVerification,
 
 	"colly":            runColly,
@@ -27,6 +28,9 @@ var clients = map[string]func(*seat){
 	"cashing-out":      attack(25, 220, cashOut),
 	"tokens":           attack(40, 700, guessTokens),
 	"graphql":          attack(20, 350, pumpGraphql),
+	"inventory":        attack(30, 350, holdStock),
+	"card-testing":     attack(25, 300, testCards),
+	"otp":              attack(30, 400, guessCodes),
 	"low-and-slow":     attack(20, 60, stayLow),
 	"spam":             attack(25, 300, postSpam),
 	"sms-pumping":      attack(25, 400, pumpSMS),

