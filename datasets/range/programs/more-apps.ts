@@ -53,7 +53,7 @@ function autocannon(seat: Seat): Command {
 
 function vegeta(seat: Seat): Command {
   const { random, target, credential } = loadOf(seat);
-  const rate = ['-rate', `${5 + (random % 25)}/s`, '-duration', `${15 + (random % 25)}s`, '-max-workers', '20', '-insecure'];
+  const rate = ['-rate', `${4 + (random % 14)}/s`, '-duration', `${12 + (random % 16)}s`, '-max-workers', '20', '-insecure'];
   const args = ['attack', ...rate, '-header', credential, '-output', '/dev/null'];
   return { file: 'vegeta', args, stdin: `GET ${target}\n` };
 }
@@ -132,6 +132,17 @@ export const MORE_APPS: readonly Program[] = [
   good('vegeta-owner', 'load-test', 10, 50, VEGETA, vegeta),
   good('newman-smoke', 'api-test', 12, 60, { ...npm('newman', '6.2.2'), tool: 'newman-owner' }, node('newman.mjs', 'smoke')),
   good('pytest-smoke', 'api-test', 12, 60, pip('pytest', '9.2.0'), python('smoke_test.py')),
+  good(
+    'nagios-check-http',
+    'monitor',
+    12,
+    80,
+    apt('check_http', { apt: ['monitoring-plugins-basic'] }, '/usr/lib/nagios/plugins/check_http --version'),
+    bash('by-hand.sh', 'check_http'),
+  ),
+  good('lynx-reader', 'text-browser', 10, 80, apt('lynx', { apt: ['lynx'] }, 'lynx -version'), bash('by-hand.sh', 'lynx')),
+  good('w3m-reader', 'text-browser', 10, 80, apt('w3m', { apt: ['w3m'] }, 'w3m -version'), bash('by-hand.sh', 'w3m')),
+  good('lftp-mirror', 'docs-mirror', 10, 80, apt('lftp', { apt: ['lftp'] }), bash('by-hand.sh', 'lftp')),
   good('newsboat', 'feed-reader', 10, 80, apt('newsboat', { apt: ['newsboat'] }), bash('newsboat.sh')),
   good('rss-parser-reader', 'feed-reader', 10, 80, npm('rss-parser', '3.13.0'), node('rss-reader.mjs')),
   good('webdav-notes', 'webdav-sync', 10, 80, npm('webdav', '5.11.0'), node('webdav-sync.mjs')),

@@ -27,7 +27,7 @@ function bombardier(seat: Seat): Command {
 function vegeta(seat: Seat): Command {
   const errand = errandOf(seat);
   const { random, isSlow } = errand;
-  const rate = isSlow ? random.int(2, 6) : random.int(15, 90);
+  const rate = isSlow ? random.int(2, 6) : random.int(15, 50);
   const targets = Array.from({ length: random.int(1, 5) }, () => `GET ${routeOf(errand)}`);
   const list = writeList(seat, 'targets.txt', targets);
   const flags = ['-targets', list, '-rate', String(rate), '-duration', secondsOf(errand), '-insecure', '-output', '/dev/null'];
@@ -43,6 +43,18 @@ function autocannon(seat: Seat): Command {
   const post = random.chance(0.2) ? ['-m', 'POST', '-b', body, '-H', 'content-type: application/json'] : [];
   const url = post.length > 0 ? errand.base + pathOf(seat, 'login') : routeOf(errand);
   return bounded(errand, ['autocannon', ...size, ...rate, ...post, ...flagsOf(errand.guise, '-H'), url]);
+}
+
+/** Over HTTP/2 or 1.1; more clients at once than it may start in a second it refuses. */
+function h2load(seat: Seat): Command {
+  const errand = errandOf(seat);
+  const { random, isSlow } = errand;
+  const clients = isSlow ? 1 : random.int(2, 20);
+  const calls = Math.max(clients, callsOf(errand));
+  const protocol = random.chance(0.3) ? ['--h1'] : ['-m', String(random.int(1, 8))];
+  const pace = isSlow ? ['--rps', String(random.int(2, 6))] : random.chance(0.5) ? ['--rps', String(random.int(5, 40))] : [];
+  const size = ['-n', String(calls), '-c', String(clients)];
+  return bounded(errand, ['h2load', ...size, ...protocol, ...pace, ...flagsOf(errand.guise, '-H'), routeOf(errand)]);
 }
 
 /** httperf knows no CA and no list of headers but one text. */
@@ -121,6 +133,7 @@ export const MORE_TOOLS: readonly Program[] = [
   tool('bombardier', 'flood', 'bombardier v1.2.6', { go: ['github.com/codesenberg/bombardier@v1.2.6'] }, bombardier),
   tool('vegeta', 'flood', 'vegeta v12.13.0', { go: ['github.com/tsenart/vegeta/v12@v12.13.0'] }, vegeta),
   tool('autocannon', 'flood', 'autocannon 9.0.0', { npm: ['autocannon@9.0.0'] }, autocannon),
+  tool('h2load', 'flood', debian('nghttp2-client'), { apt: ['nghttp2-client'] }, h2load),
   tool('httperf', 'flood', debian('httperf'), { apt: ['httperf'] }, httperf),
   tool('locust-stuffing', 'credential-stuffing', 'locust 2.47.0', { pip: ['locust==2.47.0'] }, locustStuffing),
   tool('clairvoyance', 'graphql-abuse', 'clairvoyance 2.5.5', { pip: ['clairvoyance==2.5.5'] }, clairvoyance),
