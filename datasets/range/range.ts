@@ -187,15 +187,15 @@ const COMMITTED = [
 
 /** The same for the programs that came later. */
 const COMMITTED_FURTHER = [
-  { name: 'desk-envoy', shape: 'desk', gateway: 'envoy', seed: 21, seconds: 440 },
-  { name: 'shop-nginx-2', shape: 'shop', gateway: 'nginx', seed: 22, seconds: 440 },
-  { name: 'bank-envoy-2', shape: 'bank', gateway: 'envoy', seed: 23, seconds: 440 },
+  { name: 'desk-envoy', shape: 'desk', gateway: 'envoy', seed: 21, seconds: 440, scale: 0.55 },
+  { name: 'shop-nginx-2', shape: 'shop', gateway: 'nginx', seed: 22, seconds: 440, scale: 0.55 },
+  { name: 'bank-envoy-2', shape: 'bank', gateway: 'envoy', seed: 23, seconds: 440, scale: 0.5 },
 ] as const;
 
 /** One process a capture: each has a mount namespace of its own. */
 function captureAll(): void {
   for (const facts of COMMITTED) captureOne(facts, { scale: 0.4, live: 56 }, FIRST);
-  for (const facts of COMMITTED_FURTHER) captureOne(facts, { scale: 0.55, live: 44, most: 1500 }, FURTHER);
+  for (const facts of COMMITTED_FURTHER) captureOne(facts, { live: 46, most: 1500 }, FURTHER);
   writeProgramTable(CAPTURES_DIR);
 }
 
