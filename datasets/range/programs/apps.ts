@@ -1,6 +1,6 @@
 /** Good programs: applications, scripts and jobs on Node, Python, shell and a browser, each as its real like behaves. */
-import { join } from 'node:path';
-import type { Command, Needs, Program, Seat } from '../program.ts';
+import type { Command, Needs, Program } from '../program.ts';
+import { python, type Start, source } from './starts.ts';
 
 /** Exact versions; what is written here is also what a capture's table says. */
 const NPM = {
@@ -93,17 +93,13 @@ function onNode(
   const main = packages[0];
   const needs = { npm: packages.map((one) => `${one}@${NPM[one]}`), ...(apt ? { apt } : {}) };
   const version = main ? `${main} ${NPM[main]} on Node ${process.versions.node}` : `Node ${process.versions.node}`;
-  const start = ({ clients: folder }: Seat): Command => ({ file: process.execPath, args: [join(folder, 'node', file)] });
+  const start = source(process.execPath, 'node', file);
   return good({ name, kind, clients, seconds, forms }, main ?? 'node-fetch', version, needs, start);
 }
 
 function inPython(name: string, kind: string, clients: number, seconds: number, file: string, pip: PipName): Program {
   const needs = { pip: pip === 'requests' ? [pinned(pip)] : [pinned(pip), pinned('requests')] };
-  const start = ({ clients: folder, env }: Seat): Command => ({
-    file: env.RANGE_PYTHON ?? 'python3',
-    args: ['-B', join(folder, 'python', file)],
-  });
-  return good({ name, kind, clients, seconds }, toolOf(pip), `${toolOf(pip)} ${PIP[pip]}`, needs, start);
+  return good({ name, kind, clients, seconds }, toolOf(pip), `${toolOf(pip)} ${PIP[pip]}`, needs, python('python', file));
 }
 
 function inShell(
@@ -116,19 +112,14 @@ function inShell(
   forms?: readonly string[],
 ): Program {
   const version = { file: 'bash', args: ['-c', `${tool} --version | head -n 1`] };
-  const start = ({ clients: folder }: Seat): Command => ({ file: 'bash', args: [join(folder, 'shell', file)] });
-  return good({ name, kind, clients, seconds, forms }, tool, version, { apt: [tool] }, start);
+  return good({ name, kind, clients, seconds, forms }, tool, version, { apt: [tool] }, source('bash', 'shell', file));
 }
 
 /** The link checker's own command: it reads robots.txt and says who it is. */
 function linkChecker(): Program {
   const sketch = { name: 'linkchecker-site', kind: 'link-checker', clients: 6, seconds: 90 };
-  const start = ({ clients: folder, env }: Seat): Command => ({
-    file: env.RANGE_PYTHON ?? 'python3',
-    args: ['-B', join(folder, 'python', 'link_checker.py')],
-  });
   const needs = { pip: [pinned('LinkChecker')] };
-  return good(sketch, toolOf('LinkChecker'), `LinkChecker ${PIP.LinkChecker}`, needs, start);
+  return good(sketch, toolOf('LinkChecker'), `LinkChecker ${PIP.LinkChecker}`, needs, python('python', 'link_checker.py'));
 }
 
 function pinned(name: PipName): string {
@@ -146,7 +137,7 @@ function good(
   tool: string,
   version: Command | string,
   needs: Needs,
-  start: (seat: Seat) => Command,
+  start: Start,
 ): Program {
   return { ...sketch, label: 'good', tool, version, forms: forms ?? ['plain'], needs, start };
 }

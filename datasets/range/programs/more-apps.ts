@@ -1,9 +1,7 @@
 /** Good programs on further stacks: Ruby, Perl, PHP, more of Go, Node and Python, and tools off the shelf in their owners' hands. */
-import { join } from 'node:path';
 import type { Command, Needs, Program, Seat } from '../program.ts';
+import { firstLine, python, rangeGo, type Start, source } from './starts.ts';
 import { pathOf } from './tool-seat.ts';
-
-type Start = (seat: Seat) => Command;
 
 interface Stack {
   /** What is held out as one. */
@@ -17,7 +15,6 @@ const RUBY: Needs = { apt: ['ruby', 'ruby-faraday', 'ruby-httparty'] };
 const PHP: Needs = { apt: ['php-cli', 'php-curl', 'php-guzzlehttp-guzzle'] };
 const PERL: Needs = { apt: ['libwww-perl', 'liblwp-protocol-https-perl'] };
 
-const says = (command: string): Command => ({ file: 'sh', args: ['-c', `${command} 2>&1 | head -n 1`] });
 const pip = (name: string, version: string, ...more: string[]): Stack => ({
   tool: name,
   version: `${name} ${version}`,
@@ -28,21 +25,15 @@ const npm = (name: string, version: string, ...more: string[]): Stack => ({
   version: `${name} ${version} on Node ${process.versions.node}`,
   needs: { npm: [`${name}@${version}`, ...more] },
 });
-const apt = (tool: string, needs: Needs, command = `${tool} --version`): Stack => ({ tool, version: says(command), needs });
+const apt = (tool: string, needs: Needs, command = `${tool} --version`): Stack => ({ tool, version: firstLine(command), needs });
 
 const PEOPLE = pip('requests', '2.34.2', 'httpx[http2]==0.28.1');
 const REQUESTS = { ...PEOPLE, tool: 'python-requests' };
 const HTTPX = { ...PEOPLE, tool: 'httpx', version: 'httpx 0.28.1' };
 
-const go: (client: string) => Start = (client) => (seat) => ({ file: join(seat.work, 'bin', 'range-go'), args: [client] });
-const source: (file: string, folder: string, script: string, ...args: string[]) => Start =
-  (file, folder, script, ...args) =>
-  ({ clients }) => ({ file, args: [join(clients, folder, script), ...args] });
-const node: (script: string, ...args: string[]) => Start = (script, ...args) => source(process.execPath, 'node', script, ...args);
-const bash: (script: string, ...args: string[]) => Start = (script, ...args) => source('bash', 'shell', script, ...args);
-const python: (script: string, ...args: string[]) => Start =
-  (script, ...args) =>
-  ({ clients, env }) => ({ file: env.RANGE_PYTHON ?? 'python3', args: ['-B', join(clients, 'python', script), ...args] });
+const node = (script: string, ...args: string[]) => source(process.execPath, 'node', script, ...args);
+const bash = (script: string, ...args: string[]) => source('bash', 'shell', script, ...args);
+const py = (script: string, ...args: string[]) => python('python', script, ...args);
 
 /** The owner's load test with autocannon: fewer workers and a rate, on a public route and with a key on another. */
 function autocannon(seat: Seat): Command {
@@ -103,7 +94,7 @@ const PHP_CURL = apt('php-curl', PHP, 'php --version');
 const GUZZLE = apt('guzzle', PHP, 'php --version');
 const OAUTH2: Stack = { tool: 'go-oauth2', version: 'golang.org/x/oauth2 v0.38.0', needs: GO };
 const RETRYABLE: Stack = { tool: 'go-retryablehttp', version: 'go-retryablehttp v0.7.8', needs: GO };
-const GO_HTTP: Stack = { tool: 'go-net-http', version: says('go version'), needs: GO };
+const GO_HTTP: Stack = { tool: 'go-net-http', version: firstLine('go version'), needs: GO };
 const RESTY: Stack = { tool: 'resty', version: 'resty v2.17.2', needs: GO };
 const AXIOS_LOOP: Stack = npm('axios', '1.21.1');
 const VEGETA: Stack = {
@@ -113,25 +104,25 @@ const VEGETA: Stack = {
 };
 
 export const MORE_APPS: readonly Program[] = [
-  good('oauthlib-token-loop', 'token-loop', 12, 70, OAUTHLIB, python('oauth_loop.py'), ['clock', 'dead', 'unsaved']),
+  good('oauthlib-token-loop', 'token-loop', 12, 70, OAUTHLIB, py('oauth_loop.py'), ['clock', 'dead', 'unsaved']),
   good('axios-token-loop', 'token-loop', 12, 70, AXIOS_LOOP, node('axios-token-loop.mjs'), ['clock', 'retry', 'dead', 'tabs']),
-  good('go-oauth2-loop', 'token-loop', 12, 70, OAUTH2, go('oauth-loop'), ['clock', 'dead', 'fresh']),
-  good('tenacity-storm', 'retry-storm', 12, 70, TENACITY, python('retry_storm.py'), ['urllib3', 'tenacity']),
+  good('go-oauth2-loop', 'token-loop', 12, 70, OAUTH2, rangeGo('oauth-loop'), ['clock', 'dead', 'fresh']),
+  good('tenacity-storm', 'retry-storm', 12, 70, TENACITY, py('retry_storm.py'), ['urllib3', 'tenacity']),
   good('axios-retry-storm', 'retry-storm', 12, 70, npm('axios-retry', '4.5.0', 'axios@1.21.1'), node('axios-retry-storm.mjs'), [
     'plain',
     'all',
     'piled',
   ]),
-  good('go-retryable-storm', 'retry-storm', 10, 70, RETRYABLE, go('storm'), ['plain', 'eager']),
-  good('go-stale-sync', 'stale-sync', 10, 80, GO_HTTP, go('stale'), ['plain', 'parallel']),
+  good('go-retryable-storm', 'retry-storm', 10, 70, RETRYABLE, rangeGo('storm'), ['plain', 'eager']),
+  good('go-stale-sync', 'stale-sync', 10, 80, GO_HTTP, rangeGo('stale'), ['plain', 'parallel']),
   good('httparty-stale-sync', 'stale-sync', 10, 80, HTTPARTY, source('ruby', 'ruby', 'jobs.rb', 'stale')),
-  good('httpx-backfill', 'backfill', 10, 80, HTTPX, python('httpx_backfill.py')),
-  good('requests-webhooks', 'webhook-sender', 12, 80, REQUESTS, python('requests_webhooks.py'), ['steady', 'batch', 'gone']),
+  good('httpx-backfill', 'backfill', 10, 80, HTTPX, py('httpx_backfill.py')),
+  good('requests-webhooks', 'webhook-sender', 12, 80, REQUESTS, py('requests_webhooks.py'), ['steady', 'batch', 'gone']),
   good('got-webhooks', 'webhook-sender', 12, 80, npm('got', '14.6.5'), node('got-webhooks.mjs'), ['steady', 'burst', 'gone']),
   good('autocannon-owner', 'load-test', 10, 50, { ...npm('autocannon', '9.0.0'), tool: 'autocannon-owner' }, autocannon),
   good('vegeta-owner', 'load-test', 10, 50, VEGETA, vegeta),
   good('newman-smoke', 'api-test', 12, 60, { ...npm('newman', '6.2.2'), tool: 'newman-owner' }, node('newman.mjs', 'smoke')),
-  good('pytest-smoke', 'api-test', 12, 60, pip('pytest', '9.2.0'), python('smoke_test.py')),
+  good('pytest-smoke', 'api-test', 12, 60, pip('pytest', '9.2.0'), py('smoke_test.py')),
   good(
     'nagios-check-http',
     'monitor',
@@ -174,30 +165,30 @@ export const MORE_APPS: readonly Program[] = [
     node('apollo-app.mjs'),
   ),
   good('superagent-support', 'support-agent', 12, 80, npm('superagent', '10.4.2'), node('support-agent.mjs')),
-  good('httpx-support', 'support-agent', 12, 80, HTTPX, python('people.py', 'support')),
-  good('requests-onboarding', 'bulk-onboarding', 12, 60, REQUESTS, python('people.py', 'onboarding')),
-  good('requests-billing', 'recurring-billing', 12, 70, REQUESTS, python('people.py', 'billing')),
-  good('go-billing', 'recurring-billing', 12, 70, GO_HTTP, go('billing')),
+  good('httpx-support', 'support-agent', 12, 80, HTTPX, py('people.py', 'support')),
+  good('requests-onboarding', 'bulk-onboarding', 12, 60, REQUESTS, py('people.py', 'onboarding')),
+  good('requests-billing', 'recurring-billing', 12, 70, REQUESTS, py('people.py', 'billing')),
+  good('go-billing', 'recurring-billing', 12, 70, GO_HTTP, rangeGo('billing')),
   good('php-till', 'point-of-sale', 12, 70, PHP_CURL, source('php', 'php', 'till.php', 'till')),
   good('php-preview', 'link-preview', 20, 20, PHP_CURL, source('php', 'php', 'till.php', 'preview')),
   good('ruby-onboarding', 'bulk-onboarding', 12, 60, NET_HTTP, source('ruby', 'ruby', 'onboarding.rb')),
-  good('requests-revoked', 'revoked-key', 10, 70, REQUESTS, python('stuck.py', 'revoked')),
-  good('httpx-moved', 'moved-api', 10, 70, HTTPX, python('stuck.py', 'moved')),
-  good('httpx-office', 'shared-office', 12, 80, HTTPX, python('stuck.py', 'office')),
+  good('requests-revoked', 'revoked-key', 10, 70, REQUESTS, py('stuck.py', 'revoked')),
+  good('httpx-moved', 'moved-api', 10, 70, HTTPX, py('stuck.py', 'moved')),
+  good('httpx-office', 'shared-office', 12, 80, HTTPX, py('stuck.py', 'office')),
   good('wget-once', 'one-call', 20, 20, apt('wget', { apt: ['wget'] }), bash('wget-once.sh')),
-  good('go-till', 'point-of-sale', 12, 80, GO_HTTP, go('till'), ['plain', 'queue']),
-  good('httpx-newcomer', 'newcomer', 15, 70, HTTPX, python('people.py', 'newcomer')),
-  good('httpx-forgetful', 'mistyping-user', 15, 70, HTTPX, python('people.py', 'forgetful')),
-  good('requests-poll', 'job-poller', 12, 70, REQUESTS, python('people.py', 'poll')),
-  good('requests-telemetry', 'iot-telemetry', 12, 70, REQUESTS, python('people.py', 'telemetry')),
+  good('go-till', 'point-of-sale', 12, 80, GO_HTTP, rangeGo('till'), ['plain', 'queue']),
+  good('httpx-newcomer', 'newcomer', 15, 70, HTTPX, py('people.py', 'newcomer')),
+  good('httpx-forgetful', 'mistyping-user', 15, 70, HTTPX, py('people.py', 'forgetful')),
+  good('requests-poll', 'job-poller', 12, 70, REQUESTS, py('people.py', 'poll')),
+  good('requests-telemetry', 'iot-telemetry', 12, 70, REQUESTS, py('people.py', 'telemetry')),
   good('ruby-verification', 'phone-verification', 12, 60, NET_HTTP, source('ruby', 'ruby', 'services.rb', 'verification')),
-  good('go-verification', 'phone-verification', 12, 60, RESTY, go('verification')),
+  good('go-verification', 'phone-verification', 12, 60, RESTY, rangeGo('verification')),
   good('ruby-gateway', 'sign-in-gateway', 12, 60, NET_HTTP, source('ruby', 'ruby', 'services.rb', 'gateway')),
   good('undici-gateway', 'sign-in-gateway', 12, 60, npm('undici', '7.30.2'), node('sign-in-gateway.mjs')),
   good('ruby-carts', 'cart-service', 12, 60, NET_HTTP, source('ruby', 'ruby', 'services.rb', 'carts')),
   good('lwp-revoked', 'revoked-key', 10, 70, LWP, source('perl', 'perl', 'stuck.pl', 'revoked')),
   good('lwp-moved', 'moved-api', 10, 70, LWP, source('perl', 'perl', 'stuck.pl', 'moved')),
-  good('resty-sync', 'partner-sync', 12, 70, RESTY, go('resty-sync')),
+  good('resty-sync', 'partner-sync', 12, 70, RESTY, rangeGo('resty-sync')),
   good('linkinator-site', 'link-checker', 10, 30, npm('linkinator', '6.1.2'), linkinator),
   good('simplecrawler-polite', 'crawler', 10, 80, npm('simplecrawler', '1.1.9'), node('crawl.mjs', 'simplecrawler', 'polite')),
   good('crawlee-polite', 'crawler', 10, 80, npm('@crawlee/cheerio', '3.18.1'), node('crawl.mjs', 'crawlee', 'polite')),

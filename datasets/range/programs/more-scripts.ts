@@ -1,8 +1,6 @@
 /** Second makes of the attacks that one set of scripts has so far: Ruby, Perl, PHP, Go, shell one-liners, a browser; other habits in each. */
-import { join } from 'node:path';
-import type { Command, Needs, Program, Seat } from '../program.ts';
-
-type Start = (seat: Seat) => Command;
+import type { Command, Needs, Program } from '../program.ts';
+import { firstLine, python, rangeGo, type Start, source } from './starts.ts';
 
 interface Make {
   readonly version: Command | string;
@@ -10,40 +8,34 @@ interface Make {
   readonly start: (behaviour: string) => Start;
 }
 
-const says = (command: string): Command => ({ file: 'sh', args: ['-c', `${command} 2>&1 | head -n 1`] });
-const script = (file: string, folder: string, name: string) => (behaviour: string) => {
-  const start: Start = ({ clients }) => ({ file, args: [join(clients, folder, name), ...behaviour.split(' ')] });
-  return start;
-};
+const script = (file: string, folder: string, name: string) => (behaviour: string) =>
+  source(file, folder, name, ...behaviour.split(' '));
 
-const RUBY: Make = { version: says('ruby --version'), needs: { apt: ['ruby'] }, start: script('ruby', 'ruby', 'attack.rb') };
+const RUBY: Make = { version: firstLine('ruby --version'), needs: { apt: ['ruby'] }, start: script('ruby', 'ruby', 'attack.rb') };
 const PERL: Make = {
-  version: says("perl -MLWP -e 'print q(libwww-perl ), LWP->VERSION'"),
+  version: firstLine("perl -MLWP -e 'print q(libwww-perl ), LWP->VERSION'"),
   needs: { apt: ['libwww-perl', 'liblwp-protocol-https-perl'] },
   start: script('perl', 'perl', 'attack.pl'),
 };
 const PHP: Make = {
-  version: says('php --version'),
+  version: firstLine('php --version'),
   needs: { apt: ['php-cli', 'php-curl'] },
   start: script('php', 'php', 'attack.php'),
 };
 const SHELL: Make = {
-  version: says('curl --version'),
+  version: firstLine('curl --version'),
   needs: { apt: ['curl', 'aria2'] },
   start: script('bash', 'shell', 'attack.sh'),
 };
 const GO: Make = {
   version: 'resty v2.17.2, colly v2.3.0',
   needs: { build: ['go'] },
-  start: (client) => (seat) => ({ file: join(seat.work, 'bin', 'range-go'), args: [client] }),
+  start: rangeGo,
 };
 const PYTHON: Make = {
   version: 'curl-cffi 0.17.0, cloudscraper 1.2.71',
   needs: { pip: ['curl-cffi==0.17.0', 'cloudscraper==1.2.71'] },
-  start: (behaviour) => (seat) => ({
-    file: seat.env.RANGE_PYTHON ?? 'python3',
-    args: ['-B', join(seat.clients, 'attacks', 'cffi.py'), ...behaviour.split(' ')],
-  }),
+  start: (behaviour) => python('attacks', 'cffi.py', ...behaviour.split(' ')),
 };
 const CHROMIUM: Make = {
   version: 'playwright-core 1.65.1',
@@ -72,7 +64,7 @@ const HIJACK = ['hijack'];
 
 function bad(make: Make, name: string, kind: string, behaviour: string, forms: readonly string[], seconds: number): Program {
   const { version, needs, start } = make;
-  const hijack = forms === HIJACK ? { addresses: 2 } : {};
+  const hijack = forms.includes('hijack') ? { addresses: 2 } : {};
   return {
     ...hijack,
     name,

@@ -1,15 +1,11 @@
 /** Good programs on the stacks that back ends and phones use: okhttp, Apache HttpClient, Java's own, Go's net/http, Prometheus, rclone. */
 import { join } from 'node:path';
 import type { Command, Needs, Program, Seat } from '../program.ts';
+import { firstLine, rangeGo } from './starts.ts';
 
 const JAVA: Needs = { apt: ['openjdk-17-jdk-headless', 'maven'], build: ['java'] };
 const GO: Needs = { build: ['go'] };
 const GO_VERSION: Command = { file: 'go', args: ['version'] };
-
-/** Many programs say more than their version, and some say it on standard error. */
-function firstLine(command: string): Command {
-  return { file: 'sh', args: ['-c', `${command} 2>&1 | head -n 1`] };
-}
 
 const OKHTTP = 'okhttp 4.12.0';
 const APACHE = 'Apache HttpClient 5.3.1';
@@ -22,10 +18,6 @@ function java(client: string): (seat: Seat) => Command {
     file: 'java',
     args: [...JVM, '-jar', join(work, 'java', 'range-java.jar'), client],
   });
-}
-
-function go(client: string): (seat: Seat) => Command {
-  return ({ work }) => ({ file: join(work, 'bin', 'range-go'), args: [client] });
 }
 
 /** A script under clients/, told the paths it needs by name, since shells read no JSON. */
@@ -120,7 +112,7 @@ export const STACKS: readonly Program[] = [
     clients: 12,
     seconds: 100,
     needs: GO,
-    start: go('service'),
+    start: rangeGo('service'),
   },
   {
     name: 'go-export',
@@ -132,7 +124,7 @@ export const STACKS: readonly Program[] = [
     clients: 12,
     seconds: 100,
     needs: GO,
-    start: go('export'),
+    start: rangeGo('export'),
   },
   {
     name: 'go-telemetry',
@@ -144,7 +136,7 @@ export const STACKS: readonly Program[] = [
     clients: 12,
     seconds: 120,
     needs: GO,
-    start: go('telemetry'),
+    start: rangeGo('telemetry'),
   },
   {
     name: 'go-webhooks',
@@ -156,7 +148,7 @@ export const STACKS: readonly Program[] = [
     clients: 12,
     seconds: 120,
     needs: GO,
-    start: go('webhooks'),
+    start: rangeGo('webhooks'),
   },
   {
     name: 'go-load',
@@ -168,7 +160,7 @@ export const STACKS: readonly Program[] = [
     clients: 9,
     seconds: 50,
     needs: GO,
-    start: go('load'),
+    start: rangeGo('load'),
   },
   {
     name: 'go-cron',
@@ -180,7 +172,7 @@ export const STACKS: readonly Program[] = [
     clients: 12,
     seconds: 150,
     needs: GO,
-    start: go('cron'),
+    start: rangeGo('cron'),
   },
   {
     name: 'go-poll',
@@ -192,7 +184,7 @@ export const STACKS: readonly Program[] = [
     clients: 9,
     seconds: 100,
     needs: GO,
-    start: go('poll'),
+    start: rangeGo('poll'),
   },
   {
     name: 'prometheus',

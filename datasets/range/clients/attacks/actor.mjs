@@ -1,5 +1,4 @@
 /** One abusive client: its library, voice, pace, addresses and credential, how it takes a "no". Behaviours say what to ask for. */
-import { readFileSync } from 'node:fs';
 import { api, at, email, form, isOver, key, leftMs, password, pause, random, retryAfterMs } from '../node/seat.mjs';
 import { drawAgentName, drawVoice } from './voices.mjs';
 import { createWire, LIBRARIES } from './wire.mjs';
@@ -8,17 +7,6 @@ const { env } = process;
 
 /** Base URLs, one for each address. */
 export const urls = (env.RANGE_URLS || env.RANGE_URL || '').split(/\s+/).filter(Boolean);
-
-/** These drivers are for the range's own mock API: anything but its names and loopback is refused. */
-export function checkUrls() {
-  const foreign = urls.find((url) => !/^([a-z0-9-]+\.range\.test|localhost|127\.\d+\.\d+\.\d+)$/.test(new URL(url).hostname));
-  if (foreign !== undefined || urls.length === 0) throw new Error(`not an address of the range: ${foreign}`);
-}
-
-/** Lines of a file that a variable names; none where there is no such file. */
-export function readLines(variable) {
-  return env[variable] ? readFileSync(env[variable], 'utf8').split('\n').filter(Boolean) : [];
-}
 
 function bell() {
   return Math.sqrt(-2 * Math.log(1 - random.real(0, 1))) * Math.cos(2 * Math.PI * random.real(0, 1));

@@ -2,8 +2,8 @@
  * Runs one abusive client of the range: `node attack.mjs <behaviour>`, the rest from the environment (see ../../program.ts).
  * RANGE_LIBRARY fixes the HTTP library, which is drawn otherwise. Works against the range's own addresses only.
  */
-import { leftMs, main, random } from '../node/seat.mjs';
-import { checkUrls, createActor } from './actor.mjs';
+import { checkUrls, leftMs, main, random } from '../node/seat.mjs';
+import { createActor, urls } from './actor.mjs';
 import * as data from './data.mjs';
 import * as logins from './logins.mjs';
 import * as money from './money.mjs';
@@ -36,7 +36,7 @@ const BEHAVIOURS = {
 };
 
 await main(async () => {
-  checkUrls();
+  checkUrls(urls);
   const behaviour = BEHAVIOURS[process.argv[2]];
   if (behaviour === undefined) throw new Error(`no behaviour ${process.argv[2]}`);
   const { run, calls, pace } = behaviour;

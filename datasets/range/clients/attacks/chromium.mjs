@@ -2,25 +2,15 @@
  * Bots in a real Chromium over playwright: `accounts` opens accounts by the page's own calls, `stuffing` tries leaked pairs, a fresh
  * context for each or for a few.
  */
-import { readFileSync } from 'node:fs';
-import { at, form, isOver, load, main, pause, random, url } from '../node/seat.mjs';
+import { newPage, withBrowser } from '../node/browser.mjs';
+import { at, checkUrls, form, isOver, main, pause, random, readLines, url } from '../node/seat.mjs';
+import { splitPair } from './logins.mjs';
 
 const [what] = process.argv.slice(2);
 const forms = new Set(form.split('+'));
-if (!/^https:\/\/([a-z0-9-]+\.range\.test|localhost)(:\d+)?$/.test(url)) throw new Error(`not an address of the range: ${url}`);
+checkUrls();
 
-await main(async () => {
-  const { default: playwright } = await load('playwright-core');
-  const browser = await playwright.chromium.launch({
-    executablePath: process.env.RANGE_CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu', '--no-proxy-server'],
-  });
-  try {
-    await work(browser);
-  } finally {
-    await browser.close();
-  }
-});
+await main(() => withBrowser(work));
 
 async function work(browser) {
   const perContext = random.pick([1, 3, 10, 1000]);
@@ -43,9 +33,7 @@ async function open(browser, old) {
   const userAgent = forms.has('browser')
     ? `Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${random.int(120, 127)}.0.0.0 Safari/537.36`
     : undefined;
-  const context = await browser.newContext({ ignoreHTTPSErrors: true, ...(userAgent ? { userAgent } : {}) });
-  const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  const page = await newPage(browser, userAgent);
   await page.goto(`${url}/`);
   return page;
 }
@@ -76,11 +64,5 @@ function people(count) {
 }
 
 function pairs(count) {
-  const lines = readFileSync(process.env.RANGE_LEAKED ?? '', 'utf8')
-    .split('\n')
-    .filter(Boolean);
-  return random
-    .shuffle(lines)
-    .slice(0, count)
-    .map((line) => ({ email: line.slice(0, line.indexOf(':')), password: line.slice(line.indexOf(':') + 1) }));
+  return random.shuffle(readLines('RANGE_LEAKED')).slice(0, count).map(splitPair);
 }

@@ -1,6 +1,6 @@
 /** Attacks on data: ids one after the other, everything copied, GraphQL turned into a pump, stolen sessions, junk left behind. */
-import { api, at, isOver, pause, random } from '../node/seat.mjs';
-import { changeLibrary, isUuid, readLines, urls } from './actor.mjs';
+import { api, at, isOver, pause, random, readLines } from '../node/seat.mjs';
+import { changeLibrary, isUuid, urls } from './actor.mjs';
 import { drawVoice } from './voices.mjs';
 
 const WORDS =

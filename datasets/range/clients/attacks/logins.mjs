@@ -1,6 +1,6 @@
 /** Attacks at the doors: leaked pairs, common passwords, tokens, codes by SMS, names, new accounts. */
-import { at, isOver, leftMs, linger, pause, random } from '../node/seat.mjs';
-import { Actor, readLines, urls } from './actor.mjs';
+import { at, isOver, leftMs, linger, pause, random, readLines } from '../node/seat.mjs';
+import { Actor, urls } from './actor.mjs';
 
 const FIRST = 'ada ben cleo dan eva finn gita hugo ines jon kim lena max nora otto pia rosa sam tess uma vic wanda yan zoe'.split(
   ' ',

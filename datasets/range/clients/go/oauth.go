@@ -76,12 +76,13 @@ func runStorm(s *seat) {
 	if s.form == "eager" {
 		wrong = 0.15
 	}
+	ids := linesOf("RANGE_IDS")[:500]
 	workers, done := s.number(2, 8), make(chan struct{})
 	for i := 0; i < workers; i++ {
 		go func() {
 			defer func() { done <- struct{}{} }()
 			for n := s.logInt(4, 60); n > 0 && !s.isOver(); n-- {
-				path := s.path("order", pick(s, linesOf("RANGE_IDS")[:500]...))
+				path := s.path("order", pick(s, ids...))
 				if s.chance(wrong) {
 					path = s.path("order", fmt.Sprint(s.number(9_000_000, 9_999_999)))
 				}

@@ -1,24 +1,15 @@
 /** The site in Chromium, as an app built of web pages shows it: its assets, then calls by fetch as a person works. */
-import { accounts, at, isOver, leftMs, linger, load, main, random, url } from './seat.mjs';
+import { newPage, withBrowser } from './browser.mjs';
+import { accounts, at, isOver, leftMs, linger, main, random, url } from './seat.mjs';
 
 const WEBVIEW =
   'Mozilla/5.0 (Linux; Android 14; wv) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Mobile Safari/537.36 ShopApp/5.2';
 
 await main(async () => {
-  const { default: playwright } = await load('playwright-core');
-  const browser = await playwright.chromium.launch({
-    executablePath: process.env.RANGE_CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu', '--no-proxy-server'],
-  });
-  try {
-    const isWebview = random.chance(0.4);
-    const context = await browser.newContext({ ignoreHTTPSErrors: true, ...(isWebview ? { userAgent: WEBVIEW } : {}) });
-    const page = await context.newPage();
-    page.setDefaultTimeout(15_000);
+  await withBrowser(async (browser) => {
+    const page = await newPage(browser, random.chance(0.4) ? WEBVIEW : undefined);
     await use(page, random.log(600, 5000));
-  } finally {
-    await browser.close();
-  }
+  });
 });
 
 async function use(page, betweenMs) {

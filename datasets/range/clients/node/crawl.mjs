@@ -3,7 +3,7 @@
  * `polite` keeps to robots.txt and waits, as an index does; `copy` takes all there is.
  */
 import { join } from 'node:path';
-import { isOver, leftMs, load, main, random, spend, url } from './seat.mjs';
+import { checkUrls, isOver, leftMs, load, main, random, spend, url } from './seat.mjs';
 
 const [name, manner] = process.argv.slice(2);
 const isPolite = manner === 'polite';
@@ -18,7 +18,7 @@ const agent = form.includes('browser')
     : null;
 const waitMs = isPolite || isSlow ? random.log(250, 1500) : random.log(1, 250);
 
-if (!/^https:\/\/([a-z0-9-]+\.range\.test|localhost)(:\d+)?$/.test(url)) throw new Error(`not an address of the range: ${url}`);
+checkUrls();
 
 const CRAWLERS = { simplecrawler, crawlee, 'website-scraper': websiteScraper };
 await main(async () => {

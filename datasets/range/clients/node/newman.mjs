@@ -2,11 +2,10 @@
  * Postman collections run by newman. `smoke` is the owner's tests of many routes after a deployment, good answers and bad ones; `enumeration`
  * is a stranger's collection of one request that runs once for each id of a list.
  */
-import { readFileSync } from 'node:fs';
-import { at, email, form, key, leftMs, load, main, password, random, url } from './seat.mjs';
+import { at, checkUrls, email, form, key, leftMs, load, main, password, random, readLines, url } from './seat.mjs';
 
 const [what] = process.argv.slice(2);
-if (!/^https:\/\/([a-z0-9-]+\.range\.test|localhost)(:\d+)?$/.test(url)) throw new Error(`not an address of the range: ${url}`);
+checkUrls();
 
 await main(async () => {
   const { default: newman } = await load('newman');
@@ -66,9 +65,7 @@ function smoke() {
 
 function enumeration() {
   const kind = random.pick(['order', 'order', 'customer']);
-  const ids = readFileSync(process.env[kind === 'order' ? 'RANGE_IDS' : 'RANGE_CUSTOMER_IDS'] ?? '', 'utf8')
-    .split('\n')
-    .filter(Boolean);
+  const ids = readLines(kind === 'order' ? 'RANGE_IDS' : 'RANGE_CUSTOMER_IDS');
   const first = Number(random.pick(ids));
   const count = random.logInt(40, 500);
   const wanted = Number.isNaN(first)

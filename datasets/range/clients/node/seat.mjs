@@ -39,6 +39,17 @@ export async function load(name) {
   return await import(pathToFileURL(require.resolve(name)).href);
 }
 
+/** What abuses or copies does so to the range's own mock API only. @throws Error naming an address that is not of the range */
+export function checkUrls(urls = [url]) {
+  const foreign = urls.find((one) => !/^https:\/\/([a-z0-9-]+\.range\.test|localhost)(:\d+)?$/.test(one));
+  if (foreign !== undefined || urls.length === 0) throw new Error(`not an address of the range: ${foreign}`);
+}
+
+/** Lines of a file that a variable names; none where there is no such file. */
+export function readLines(variable) {
+  return env[variable] ? readFileSync(env[variable], 'utf8').split('\n').filter(Boolean) : [];
+}
+
 let state = Number(env.RANGE_SEED ?? 1) >>> 0;
 
 /** A number from 0 to 1 (mulberry32). */

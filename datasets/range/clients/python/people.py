@@ -1,5 +1,6 @@
 """People and small jobs over requests or httpx; the argument says which, see the end."""
 
+import os
 import sys
 
 import httpx
@@ -23,8 +24,6 @@ from seat import (
     retry_after,
     spend,
 )
-
-import os
 
 APPS = [
     'ShopApp/5.3.0 (Android 14; Pixel 7a)',

@@ -61,7 +61,7 @@ class Attack
   def spam
     @seat.login unless @seat.token
     _, products = @seat.insist('get', "#{@seat.at('products')}?limit=50")
-    ids = (products['items'] || []).map { |one| one['id'] }
+    ids = @seat.ids(products)
     site = "http://#{@seat.pick(%w[best-pills casino-win crypto-x2 dating-now])}.example/#{@seat.hex(4)}"
     way = @seat.pick(%i[order order own])
     own = own_orders
@@ -79,7 +79,7 @@ class Attack
 
   def own_orders
     _, orders = @seat.call('get', "#{@seat.at('orders')}?limit=50")
-    (orders['items'] || []).map { |one| one['id'] }
+    @seat.ids(orders)
   end
 
   # Accounts that are known to open: what each holds, then its balance of points, then on to the next.
@@ -98,7 +98,7 @@ class Attack
   def empty(token)
     @seat.call('get', @seat.at('me'), as: token)
     _, list = @seat.call('get', "#{@seat.at('orders')}?limit=#{@seat.pick([20, 100])}", as: token)
-    ids = (list['items'] || []).map { |one| one['id'] }
+    ids = @seat.ids(list)
     if @seat.chance(0.5)
       _, products = @seat.call('get', "#{@seat.at('products')}?limit=10", as: token)
       id = @seat.pick(products['items'] || [{}])['id']

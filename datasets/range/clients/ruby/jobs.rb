@@ -73,7 +73,7 @@ end
 def service
   SEAT.token = SEAT.key
   page = SEAT.insist('get', "#{SEAT.at('orders')}?limit=100")&.last || {}
-  ids = (page['items'] || []).map { |one| one['id'] }
+  ids = SEAT.ids(page)
   agent = { 'User-Agent' => SEAT.pick(['basket-service', 'Ruby', 'mail-composer/2.1']), 'X-Request-Id' => SEAT.hex(16) }
   until SEAT.over?
     Array.new(SEAT.int(1, 4)) do

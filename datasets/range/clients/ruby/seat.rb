@@ -129,6 +129,9 @@ class Seat
     {}
   end
 
+  # Of what a list shows.
+  def ids(page) = (page['items'] || []).map { |one| one['id'] }
+
   def login(email = @email, password = @password)
     status, data = call('post', at('login'), { email:, password: }, as: '')
     @token = data['token'] if status == 200

@@ -54,7 +54,7 @@ end
 def carts
   SEAT.token = SEAT.key if SEAT.chance(0.6)
   _, page = ask('get', "#{SEAT.at('products')}?limit=100")
-  ids = (page['items'] || []).map { |one| one['id'] }
+  ids = SEAT.ids(page)
   gap = SEAT.log(0.05, 2)
   until SEAT.over? || ids.empty?
     _, cart = ask('post', SEAT.at('cart'), {})

@@ -48,8 +48,7 @@ go_on() {
   is_over || [ "$made" -gt "$calls" ] && return 1
   if has jitter; then draw now 200 2200; pause "$now"
   elif has pauses && (( made % 25 == 0 )); then draw now 4000 11000; pause "$now"
-  elif [ "$gap" -gt 0 ]; then sleep "$(( gap / 1000 )).$(printf '%03d' $(( gap % 1000 )))"; fi
-  return 0
+  else pause "$gap"; fi
 }
 
 # A stretch of ids as they are known from one's own, or from a list where they are no numbers.
