@@ -74,6 +74,8 @@ export const C = number([
   'repeat', 'news', 'robots', 'routeSame', 'routeStay', 'routeStayMax', 'sizeAgain', 'sizeSame',
   // Logins and sign-ups; pending has a bit for each that has not been made use of
   'login', 'loginFail', 'loginOk', 'loginUsed', 'accountSame', 'signupOk', 'signupUsed', 'pending',
+  // Successful writes but for logins
+  'made',
   // Purposes, as PURPOSES numbers them
   ['purpose', 6], ['purposeFail', 6],
   // Pace; lastGaps holds logarithms of gaps in units of 1/4000
@@ -83,7 +85,7 @@ export const C = number([
   // What it does after a no; sinceLimit counts down the calls after a 429
   'prevStatus', 'after401', 'after401Login', 'after403', 'after403Onward', 'after404', 'after404Miss',
   'after429', 'after429Wait', 'after5xx', 'after5xxSame', 'afterFail', 'afterFailSame', 'afterFailOther', 'recovered',
-  'backOffs', 'sinceLimit', 'limitedGaps',
+  'backOffs', 'sinceLimit', 'limitedGaps', 'failedNew',
   // Sizes
   'answerSized', 'requestSized',
   // How it speaks; headerMarks holds the bits of the last header shape, ja4Ciphers and ja4Extensions the last numbers told
@@ -92,7 +94,7 @@ export const C = number([
   'headerMarks', 'conditional', 'bareBrowser', 'disguised', 'oldBrowser', 'oddBrowser',
   'tls', 'tlsChanges', 'tlsResumed', 'http2', 'ja4Known', 'ja4Ciphers', 'ja4Extensions', 'ja4Http2',
   // Who it is: the largest strength
-  'strength', 'subjectCalls', 'subjectRejected',
+  'strength', 'subjectCalls', 'subjectRejected', 'subjectLapsed',
   // From here on not of the session: its part of the cohort's open bucket, and where the next call id goes
   ['cohortOpen', K.size], 'idAt',
 ]);
@@ -104,14 +106,14 @@ export const SESSION_COUNTS = C.cohortOpen;
 export const U = number([
   ['recentIds', 24], ['idRoute', 4], ['learntParent', 4], ['learntChildren', 4], 'agent', 'shape', 'tls', 'connection', 'cohort',
   ['recentPaths', 8], ['lists', 8], 'prevPath', 'prevRoute', 'prevTry', 'prevSize', 'failedPath', 'account', ['failRoute', 4],
-  'signalsSeen',
+  'signalsSeen', 'subjectOk',
 ]);
 
 /** Byte slots: HyperLogLog registers, two a byte; a sketch of n registers takes n / 2. */
 // biome-ignore format: in the order of the record
 export const D = number([
   ['paths', 32], ['objects', 32], ['routes', 16], ['missed', 16], ['accounts', 8], ['subjects', 8], ['addresses', 8],
-  ['queryShapes', 8],
+  ['queryShapes', 8], ['failed', 16],
 ]);
 
 const TIMES_AT = 0;
@@ -121,7 +123,7 @@ const COUNTS_AT = HASHES_AT + U.size * 4;
 const BYTES_AT = COUNTS_AT + C.size * 2;
 export const RECORD_BYTES = 1024;
 /** Changes whenever the layout does; a stored record of another version is not read. */
-export const RECORD_VERSION = 2;
+export const RECORD_VERSION = 3;
 if (BYTES_AT + D.size > RECORD_BYTES) throw new Error(`a client's record takes ${BYTES_AT + D.size} bytes`);
 
 /** Views on one client's record. */

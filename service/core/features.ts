@@ -66,10 +66,11 @@ const othersShare =
   (part: number, whole: number): Read =>
   (_record, others) =>
     Math.min(1, others[part]! / (others[whole]! + 4));
-const othersCount =
+/** For each of the others, so that a lone client in a crowd is not judged by how many they are. */
+const othersMean =
   (...slots: readonly number[]): Read =>
   (_record, others) =>
-    Math.log1p(slots.reduce((sum, slot) => sum + others[slot]!, 0));
+    Math.log1p(slots.reduce((sum, slot) => sum + others[slot]!, 0) / (others[O.clients]! + 1));
 
 /** A feature but for its source, which those of a theme share. */
 type Entry = Omit<Feature, 'source'>;
@@ -108,6 +109,12 @@ function objectsBeyondShown(record: ClientRecord): number {
 function objectsPerShown(record: ClientRecord): number {
   const { f, c, d } = record;
   return Math.log1p(Math.min(c[C.idCalls]!, countDistinct(d, D.objects, 64)) / (1 + f[F.shown]!));
+}
+
+/** Failures, but for those by a limit, beyond the first of each request. */
+function failedAgain({ c, d }: ClientRecord): number {
+  const failed = failures(c) - c[C.s429]!;
+  return Math.max(0, failed - countDistinct(d, D.failed, 32)) / (failed + 2);
 }
 
 /** Reservations that no payment followed. */
@@ -212,6 +219,10 @@ export const FEATURES: readonly Feature[] = [
         'goes on to another route after a failure',
         ({ c }) => (c[C.afterFail]! - c[C.afterFailSame]! - c[C.afterFailOther]!) / (c[C.afterFail]! + 2),
       ),
+      scale('count', 'failedKinds', 'distinct requests that failed', ({ c, d }) =>
+        Math.log1p(Math.min(failures(c), countDistinct(d, D.failed, 32))),
+      ),
+      part('failedAgain', 'failures of what had failed before', failedAgain),
       scale('count', 'routeFailRun', 'longest run of failures on one route', logOf(C.routeFailRun)),
       part(
         'routeFailShare',
@@ -292,6 +303,7 @@ export const FEATURES: readonly Feature[] = [
       part('loginShare', 'calls that log in', ofCalls(C.login)),
       scale('count', 'loginFailures', 'failed logins', logOf(C.loginFail)),
       part('loginSuccess', 'logins that succeeded', steadied(C.loginOk, C.login)),
+      scale('count', 'loginsOk', 'successful logins', logOf(C.loginOk)),
       part('useAfterLogin', 'logins that were made use of', steadied(C.loginUsed, C.loginOk)),
       scale('count', 'accounts', 'distinct accounts tried', distinct(D.accounts, 16)),
       part('accountRepeat', 'logins for the same account as the one before', steadied(C.accountSame, C.login)),
@@ -312,6 +324,7 @@ export const FEATURES: readonly Feature[] = [
       part('reservationShare', 'carts and reservations', purposeShare('reservation')),
       part('reservationsKept', 'carts and reservations that no payment followed', reservationsKept),
       part('adminShare', 'calls for administrators', purposeShare('admin')),
+      scale('count', 'made', 'successful writes but for logins', logOf(C.made)),
     ],
   ),
   // Sizes
@@ -385,6 +398,7 @@ export const FEATURES: readonly Feature[] = [
       scale('plain', 'strength', 'strength of identity (0 address to 4 certificate)', ({ c }) => c[C.strength]!, 4),
       part('subjectShare', 'calls with a credential', ofCalls(C.subjectCalls)),
       part('subjectRejected', 'credentials refused', steadied(C.subjectRejected, C.subjectCalls)),
+      part('subjectLapsed', 'refusals of a credential that was good before', steadied(C.subjectLapsed, C.subjectRejected)),
       scale('count', 'subjects', 'distinct credentials', distinct(D.subjects, 16)),
       scale('count', 'addresses', 'distinct addresses', distinct(D.addresses, 16)),
     ],
@@ -393,27 +407,30 @@ export const FEATURES: readonly Feature[] = [
   ...from(
     ['ja4', 'tlsVersion', 'tlsCipher', 'userAgent', 'headerNames', 'host', 'tenant'],
     [
-      scale('count', 'cohortClients', 'other clients of its fingerprint', othersCount(O.clients)),
-      scale('count', 'cohortCalls', 'calls of each other client of its fingerprint', (_record, others) =>
-        Math.log1p(others[K.calls]! / (others[O.clients]! + 1)),
-      ),
+      scale('count', 'cohortClients', 'other clients of its fingerprint', (_record, others) => Math.log1p(others[O.clients]!)),
+      scale('count', 'cohortCalls', 'calls of each other client of its fingerprint', othersMean(K.calls)),
       part(
         'cohortBrief',
         'others of its fingerprint that made three calls at most',
         (_record, others) => Math.max(0, others[K.brief]! - others[K.stayed]!) / (others[K.brief]! + 4),
       ),
-      scale('count', 'cohortLoginFails', 'failed logins of others of its fingerprint', othersCount(K.loginFails)),
+      scale('count', 'cohortLoginFails', 'failed logins of each other client of its fingerprint', othersMean(K.loginFails)),
       part('cohortLoginFailShare', 'failures among the logins of others of its fingerprint', othersShare(K.loginFails, K.logins)),
       part('cohortLoginShare', 'logins among the calls of others of its fingerprint', othersShare(K.logins, K.calls)),
-      scale('count', 'cohortAccounts', 'accounts that others of its fingerprint tried', othersCount(O.accounts)),
+      scale('count', 'cohortAccounts', 'accounts that each other client of its fingerprint tried', othersMean(O.accounts)),
       part('cohortFailureShare', 'failures among the calls of others of its fingerprint', othersShare(K.failures, K.calls)),
-      scale('count', 'cohortDenied', 'objects denied to others of its fingerprint', othersCount(K.denied)),
-      scale('count', 'cohortCreations', 'sign-ups and messages of others of its fingerprint', othersCount(K.signups, K.messages)),
+      scale('count', 'cohortDenied', 'objects denied to each other client of its fingerprint', othersMean(K.denied)),
+      scale(
+        'count',
+        'cohortCreations',
+        'sign-ups and messages of each other client of its fingerprint',
+        othersMean(K.signups, K.messages),
+      ),
       scale(
         'count',
         'cohortPaymentFails',
-        'refused payments and codes of others of its fingerprint',
-        othersCount(K.paymentFails),
+        'refused payments and codes of each other client of its fingerprint',
+        othersMean(K.paymentFails),
       ),
       part(
         'cohortPaymentFailShare',
@@ -450,7 +467,7 @@ export const featureNames: readonly string[] = FEATURES.map((feature) => feature
  * Names the set of features: the table, and the version of the counting behind it (session.ts, cohort.ts, path.ts, software.ts),
  * which is raised by hand when a count changes its meaning; the golden file of calls and vectors tells when.
  */
-const COUNTING_VERSION = 4;
+const COUNTING_VERSION = 5;
 export const featureSet: string = `f${FEATURES.length}.${COUNTING_VERSION}-${hashString(featureNames.join())
   .toString(16)
   .padStart(8, '0')}`;

@@ -82,7 +82,7 @@ export function observe(
   observeRequest(record, call, asked);
   observeObject(record, call, asked);
   observeRoute(record, call, asked);
-  if (call.status !== null) observeAnswer(record, call.status, asked.path);
+  if (call.status !== null) observeAnswer(record, call.status, asked);
   observeLogin(record, call, asked);
   observePurpose(record, call, asked);
   observeSizes(record, call);
@@ -499,12 +499,14 @@ const STATUS_SLOTS: Record<number, number> = {
   429: C.s429,
 };
 
-function observeAnswer({ f, u, c }: ClientRecord, status: number, path: PathFacts): void {
+function observeAnswer({ f, u, c, d }: ClientRecord, status: number, { path, attempt }: Asked): void {
   c[C.statusKnown]! += 1;
   c[statusSlot(status)]! += 1;
   const fails = isFailure(status);
   c[C.failRun] = fails ? c[C.failRun]! + 1 : 0;
   c[C.maxFailRun] = Math.max(c[C.maxFailRun]!, c[C.failRun]!);
+  // A limit says nothing of what was asked for.
+  if (fails && status !== 429 && addDistinct(d, D.failed, 32, attempt)) c[C.failedNew]! += 1;
   if (status === 429) c[C.sinceLimit] = LIMITED_CALLS;
   addRecent(f, F.recentFail, c[C.statusKnown]!, RECENT_CALLS, fails ? 1 : 0);
   if (status >= 400) u[U.failedPath] = path.full;
@@ -542,6 +544,7 @@ function observeLogin({ u, c, d }: ClientRecord, call: ApiCall, asked: Asked): v
 
 function observePurpose({ c }: ClientRecord, call: ApiCall, asked: Asked): void {
   const { purpose } = asked;
+  if (isAnswered(call) && !isReading(call.method) && !isLogin(call, asked)) c[C.made]! += 1;
   if (purpose >= 0) {
     c[C.purpose + purpose]! += 1;
     if (isFailure(call.status)) c[C.purposeFail + purpose]! += 1;
@@ -652,13 +655,17 @@ function changes(u: Uint32Array, slot: number, hash: number, c: Uint16Array): bo
   return c[C.calls]! > 0 && before !== hash;
 }
 
-function observeIdentity({ c, d }: ClientRecord, call: ApiCall, caller: Caller): void {
+function observeIdentity({ u, c, d }: ClientRecord, call: ApiCall, caller: Caller): void {
   c[C.strength] = Math.max(c[C.strength]!, caller.strength);
   addDistinct(d, D.addresses, 16, hashString(call.clientIp));
   if (call.subject === null) return;
   c[C.subjectCalls]! += 1;
-  addDistinct(d, D.subjects, 16, hashString(call.subject));
-  if (call.status === 401) c[C.subjectRejected]! += 1;
+  const subject = hashString(call.subject);
+  addDistinct(d, D.subjects, 16, subject);
+  if (isAnswered(call)) u[U.subjectOk] = subject;
+  if (call.status !== 401) return;
+  c[C.subjectRejected]! += 1;
+  if (u[U.subjectOk] === subject) c[C.subjectLapsed]! += 1;
 }
 
 function closeCall({ t, u, c }: ClientRecord, call: ApiCall, { path, object, attempt }: Asked): void {
