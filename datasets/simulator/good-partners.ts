@@ -92,35 +92,6 @@ export function* backfill(ctx: Context): Course {
   }
 }
 
-/** Books that are out of date: part of the ids are gone. */
-export function* staleSync(ctx: Context): Course {
-  const { random } = ctx;
-  yield* enter(ctx, random.chance(0.8) ? ALL : ctx.account);
-  const resource = pickResource(ctx);
-  const gone = random.real(0.08, 0.6);
-  const owners = ctx.credential && ctx.credential.owner !== ALL ? resource.owners : 1;
-  let n = random.int(0, resource.count - 1);
-  for (let left = size(ctx, 4, 250); left > 0; left--) {
-    n = random.chance(0.6) ? n + owners * random.int(1, 3) : random.int(0, resource.count - 1);
-    const isGone = random.chance(gone);
-    const at = isGone ? resource.count + random.int(0, 5000) : n % resource.count;
-    const wanted = itemStep(ctx, resource, at);
-    yield* ask(ctx, random.chance(0.3) ? { ...wanted, method: 'PUT', bodyBytes: random.logInt(40, 2000) } : wanted);
-    if (random.chance(0.05)) yield* ask(ctx, listStep(ctx, resource, 0));
-  }
-}
-
-export function* webhookSender(ctx: Context): Course {
-  const { random, api } = ctx;
-  const targets = random.chance(0.7) ? [random.pick(api.all('hook'))] : api.all('hook');
-  const isGone = random.chance(0.12);
-  for (let left = size(ctx, 1, 120); left > 0 && !givesUp(ctx); left--) {
-    const path = isGone ? '/hooks/old-endpoint' : random.pick(targets);
-    const bodyBytes = random.logInt(200, 20_000);
-    yield* ask(ctx, write(ctx, 'POST', path, { bodyBytes, ...(random.chance(0.02) ? { wish: 'invalid' } : {}) }));
-  }
-}
-
 export function* ciJob(ctx: Context): Course {
   const { random, api } = ctx;
   yield* enter(ctx, random.chance(0.5) ? ALL : ctx.account);
@@ -178,47 +149,6 @@ export function* scimProvisioning(ctx: Context): Course {
           random.chance(0.06) ? { wish: 'missing' } : {},
         ),
       );
-  }
-}
-
-export function* webdavSync(ctx: Context): Course {
-  const { random, api } = ctx;
-  ctx.credential = ctx.issueKey(ctx.account, random.pick(['basic', 'basic', 'bearer']));
-  // Many clients try without a credential first, and are told to send one.
-  const isAsked = random.chance(0.4);
-  for (let folders = size(ctx, 1, 25); folders > 0 && !givesUp(ctx); folders--) {
-    const folder = `${api.dav}/${random.pick(['Photos', 'Documents', 'backup', 'work', 'calendar'])}/${random.int(2015, 2026)}`;
-    if (isAsked) yield* call(ctx, step(ctx, 'PROPFIND', folder, { credential: null }));
-    yield* ask(ctx, step(ctx, 'PROPFIND', folder, { bodyBytes: random.int(0, 400), contentType: 'application/xml' }));
-    for (let files = random.int(0, 12); files > 0; files--) {
-      const path = `${folder}/file-${random.int(1, 900)}.${random.pick(['jpg', 'pdf', 'ics', 'md'])}`;
-      if (random.chance(0.25)) yield* ask(ctx, step(ctx, 'HEAD', path, { wish: 'missing' }));
-      yield* ask(
-        ctx,
-        random.chance(0.5)
-          ? write(ctx, 'PUT', path, { bodyBytes: random.logInt(500, 5e6) })
-          : step(ctx, random.pick(['GET', 'GET', 'DELETE', 'PROPFIND']), path),
-      );
-    }
-    if (random.chance(0.2)) yield* ask(ctx, step(ctx, 'MKCOL', `${folder}/new`, random.chance(0.4) ? { wish: 'conflict' } : {}));
-  }
-}
-
-/** A language model's tool calls: searches, reads what it found, sometimes guesses a name that is not there. */
-export function* agentTools(ctx: Context): Course {
-  const { random, api } = ctx;
-  yield* enter(ctx);
-  for (let turns = size(ctx, 1, 30); turns > 0 && !givesUp(ctx); turns--) {
-    const resource = pickResource(ctx);
-    if (random.chance(0.5)) yield* ask(ctx, step(ctx, 'GET', api.at('search'), { query: `q=${lookAlike(random)}&limit=5` }));
-    const guesses = random.chance(0.12);
-    if (guesses)
-      yield* ask(
-        ctx,
-        step(ctx, 'GET', `${api.base}/${random.pick(['schema', 'openapi.json', 'help', 'list', 'customers/all'])}`),
-      );
-    else yield* browse(ctx, resource, 0, random.int(0, 3));
-    if (random.chance(0.2)) yield* ask(ctx, write(ctx, 'POST', resource.path, random.chance(0.3) ? { wish: 'invalid' } : {}));
   }
 }
 
