@@ -94,7 +94,14 @@ const NEGATIVE_CASES: readonly Case[] = [
   one((ctx) => step(ctx, 'GET', ctx.api.at('admin'), { wish: 403 })),
   one((ctx) => step(ctx, 'GET', `${ctx.api.base}/no-such-route`)),
   one((ctx) => post(ctx, 'refresh', { credential: null, bodyBytes: 40 })),
+  atOnce,
 ];
+
+/** Whether the limit is there. */
+function* atOnce(ctx: Context, { resource }: Suite): Course {
+  for (let left = ctx.random.logInt(5, 80); left > 0; left--)
+    yield* call(ctx, listStep(ctx, resource, 0, { alongside: true, waitMs: ctx.random.log(1, 20) }));
+}
 
 /** Makes an object, looks at it, changes it, deletes it, and looks whether it is gone. */
 function* lifeCycle(ctx: Context, { resource }: Suite): Course {

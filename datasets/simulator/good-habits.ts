@@ -121,6 +121,8 @@ export function* interleave(ctx: Context, people: number, atOnce: number, begin:
       pending.set(course, first.value);
     }
     const course = random.pick(there);
+    // One of several addresses, as the calls are shared out.
+    if (ctx.from !== null && ctx.faces > 1) ctx.from = random.int(0, ctx.faces - 1);
     const answer = yield pending.get(course)!;
     const following = course.next(answer);
     if (!following.done) pending.set(course, following.value);

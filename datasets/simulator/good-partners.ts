@@ -12,6 +12,7 @@ import {
   listStep,
   lookAlike,
   nextThere,
+  type Part,
   pickResource,
   post,
   signIn,
@@ -20,6 +21,7 @@ import {
   write,
 } from './actor.ts';
 import { idOf } from './api.ts';
+import { missingItem } from './good-habits.ts';
 import { ALL, type Credential, numbersOf } from './server.ts';
 
 export function* partnerSync(ctx: Context): Course {
@@ -54,6 +56,8 @@ export function* partnerSync(ctx: Context): Course {
 export function* crmBulkSync(ctx: Context): Course {
   const { random, api } = ctx;
   yield* enter(ctx, ALL);
+  // What the two hold differs, in most cases a little.
+  const refused = random.pick([0.03, 0.03, 0.1, 0.4, 0.7]);
   for (let queries = size(ctx, 1, 20); queries > 0 && !givesUp(ctx); queries--) {
     const answer = yield* ask(ctx, step(ctx, 'GET', api.at('query'), { query: `q=${lookAlike(random)}` }));
     if (answer.status >= 400) continue;
@@ -67,7 +71,7 @@ export function* crmBulkSync(ctx: Context): Course {
           ctx,
           random.pick(['POST', 'PATCH']),
           random.chance(0.5) ? resource.path : `${resource.path}/${idOf(resource, random.int(0, resource.count - 1))}`,
-          random.chance(0.03) ? { wish: 'invalid' } : {},
+          random.chance(refused) ? { wish: random.pick(['invalid', 'conflict', 'missing'] as const) } : {},
         ),
       );
   }
@@ -110,7 +114,22 @@ export function* ciJob(ctx: Context): Course {
         }),
       );
     if (random.chance(0.5)) yield* ask(ctx, step(ctx, 'GET', random.pick(api.all('export'))));
-    if (random.chance(0.3)) yield* ask(ctx, step(ctx, 'GET', `${api.base}/cache/${random.hex(40)}`));
+    if (random.chance(0.3)) yield* buildCache(ctx);
+  }
+}
+
+/** What was built before is looked for by its hash; most of a new branch is not there and is put. */
+function* buildCache(ctx: Context): Part<void> {
+  const { random, api } = ctx;
+  const misses = random.real(0.05, 1);
+  const puts = random.pick([0, 0.5, 1]);
+  const method = random.pick(['GET', 'HEAD']);
+  for (let left = random.logInt(1, 150); left > 0 && !givesUp(ctx); left--) {
+    const path = `${api.base}/cache/${random.hex(40)}`;
+    const isMiss = random.chance(misses);
+    yield* call(ctx, step(ctx, method, path, isMiss ? {} : { wish: 'file' }));
+    if (isMiss && random.chance(puts))
+      yield* call(ctx, write(ctx, 'PUT', path, { bodyBytes: random.logInt(1000, 5e6), wish: random.pick([200, 201, 204]) }));
   }
 }
 
@@ -175,10 +194,15 @@ export function* cronExport(ctx: Context): Course {
 export function* jobPoller(ctx: Context): Course {
   const { random, api } = ctx;
   yield* enter(ctx);
+  // Many APIs say of what is not ready that it isn't there.
+  const unready = random.pick([null, null, null, 404, 404, 409, 425, 202] as const);
   for (let jobs = size(ctx, 1, 6); jobs > 0 && !givesUp(ctx); jobs--) {
     yield* ask(ctx, post(ctx, 'jobs'));
     const query = `id=${random.int(1, 1e6)}`;
-    for (let polls = random.logInt(2, 60); polls > 0; polls--) yield* ask(ctx, step(ctx, 'GET', api.at('jobs'), { query }));
+    for (let polls = random.logInt(2, 60); polls > 0; polls--) {
+      const told = unready === null || polls === 1 ? {} : { wish: unready };
+      yield* call(ctx, step(ctx, 'GET', api.at('jobs'), { query, ...told }));
+    }
   }
 }
 
@@ -223,14 +247,16 @@ export function* ownBooksExport(ctx: Context): Course {
   }
 }
 
-/** Serves other people's requests: objects as they come, some again and again, on kept connections. */
+/** Serves other people's requests: objects as they come, some again and again, some mistyped, on kept connections. */
 export function* microservice(ctx: Context): Course {
   const { random, api } = ctx;
   issuePartnerKey(ctx);
   const used = Array.from({ length: random.int(1, 4) }, () => pickResource(ctx));
   const hot = new Map(used.map((resource) => [resource, random.int(0, resource.count - 1)]));
+  const mistyped = random.pick([0, 0, 0, 0.02, 0.1, 0.4]);
   for (let left = size(ctx, 5, 400); left > 0 && !givesUp(ctx); left--) {
     const resource = random.pick(used);
+    if (random.chance(mistyped)) yield* ask(ctx, missingItem(ctx, resource));
     const isHot = random.chance(0.3);
     const n = nextThere(resource, isHot ? hot.get(resource)! : random.int(0, resource.count - 1));
     yield* ask(ctx, itemStep(ctx, resource, n));
@@ -255,17 +281,20 @@ export function* serverlessSync(ctx: Context): Course {
   }
 }
 
-/** Reads many people's accounts, each with a token that its owner granted: no logins, renewals now and then. */
+/** Reads many people's accounts, each with a token that its owner granted, and may have taken back since: no logins. */
 export function* consentedAggregator(ctx: Context): Course {
   const { random, api } = ctx;
   const wanted = Array.from({ length: random.int(1, 3) }, () => pickResource(ctx, true));
+  const takenBack = random.pick([0, 0, 0.05, 0.2, 0.6]);
   for (let people = size(ctx, 3, 80); people > 0 && !givesUp(ctx); people--) {
-    ctx.credential = ctx.issueKey(random.int(0, 1e6), 'bearer');
+    const isGood = !random.chance(takenBack);
+    ctx.credential = { ...ctx.issueKey(random.int(0, 1e6), 'bearer'), isValid: isGood };
     if (random.chance(0.3)) {
       const renewed = yield* call(ctx, step(ctx, 'POST', api.at('refresh'), { bodyBytes: 300 }));
       ctx.credential = renewed.credential ?? ctx.credential;
     }
-    yield* ask(ctx, step(ctx, 'GET', api.at('me')));
+    const { status } = yield* ask(ctx, step(ctx, 'GET', api.at('me')));
+    if (!isGood && status >= 400 && random.chance(0.7)) continue;
     for (const resource of wanted) yield* ask(ctx, listStep(ctx, resource, 0));
   }
 }

@@ -92,10 +92,14 @@ export function* browserApp(ctx: Context): Course {
 export function* graphqlClient(ctx: Context): Course {
   const { random } = ctx;
   yield* enter(ctx);
+  const faulty = random.pick([0, 0.02, 0.02, 0.15, 0.6]);
   for (let left = size(ctx, 1, 160); left > 0 && !givesUp(ctx); left--)
     yield* ask(
       ctx,
-      post(ctx, 'graphql', { bodyBytes: random.logInt(120, 5000), ...(random.chance(0.02) ? { wish: 'invalid' } : {}) }),
+      post(ctx, 'graphql', {
+        bodyBytes: random.logInt(120, 5000),
+        ...(random.chance(faulty) ? { wish: random.pick(['invalid', 400, 401, 403] as const) } : {}),
+      }),
     );
 }
 
@@ -141,6 +145,8 @@ export function* uploader(ctx: Context): Course {
   const { random } = ctx;
   yield* enter(ctx);
   const bodyBytes = random.logInt(10_000, 5e6);
+  // Too large, of a type that is not taken, or a part that is there already.
+  const refused = random.pick([0, 0, 0, 0.05, 0.4]);
   for (let left = size(ctx, 1, 90); left > 0 && !givesUp(ctx); left--)
     yield* ask(
       ctx,
@@ -149,6 +155,7 @@ export function* uploader(ctx: Context): Course {
         bodyBytes,
         query: random.chance(0.5) ? `part=${left}` : null,
         contentType: 'application/octet-stream',
+        ...(random.chance(refused) ? { wish: random.pick([413, 415, 409, 412, 416, 400]) } : {}),
       }),
     );
 }

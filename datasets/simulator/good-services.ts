@@ -3,7 +3,6 @@ import {
   ask,
   type Context,
   type Course,
-  call,
   createPace,
   givesUp,
   issuePartnerKey,
@@ -58,12 +57,11 @@ export function* signInGateway(ctx: Context): Course {
 function* personAt(ctx: Context, desk: Desk): Course {
   const { random } = ctx;
   const account = random.int(0, 1e6);
-  if (ctx.faces > 1) ctx.from = random.int(0, ctx.faces - 1);
   const mistypes = random.chance(desk.mistypes);
   for (let wrong = mistypes ? random.int(1, 3) : 0; wrong > 0; wrong--)
     yield* ask(ctx, { ...tryLogin(ctx, account, false), ...desk.own });
   if (mistypes && random.chance(desk.leaves)) {
-    if (random.chance(desk.resets)) yield* call(ctx, post(ctx, 'reset', { bodyBytes: random.int(30, 60) }));
+    if (random.chance(desk.resets)) yield* ask(ctx, post(ctx, 'reset', { bodyBytes: random.int(30, 60) }));
     return;
   }
   const answer = yield* ask(ctx, { ...tryLogin(ctx, account, true), ...desk.own });
@@ -73,16 +71,16 @@ function* personAt(ctx: Context, desk: Desk): Course {
 
 function* enterCode(ctx: Context, account: number, wrong: number): Part<void> {
   const { random } = ctx;
-  for (let tries = random.int(1, 2); tries > 0 && random.chance(wrong); tries--) yield* call(ctx, otpStep(ctx, account, false));
-  yield* call(ctx, otpStep(ctx, account, true));
+  for (let tries = random.int(1, 2); tries > 0 && random.chance(wrong); tries--) yield* ask(ctx, otpStep(ctx, account, false));
+  yield* ask(ctx, otpStep(ctx, account, true));
 }
 
 function* readsAsPerson(ctx: Context, { used, reads, refreshes }: Desk, credential: Credential): Part<void> {
   const { random, api } = ctx;
-  if (random.chance(0.7)) yield* call(ctx, step(ctx, 'GET', api.at('me'), { credential }));
+  if (random.chance(0.7)) yield* ask(ctx, step(ctx, 'GET', api.at('me'), { credential }));
   for (let left = random.int(0, reads); left > 0; left--)
-    yield* call(ctx, listStep(ctx, random.pick(used), random.chance(0.8) ? 0 : 1, { credential }));
-  if (random.chance(refreshes)) yield* call(ctx, post(ctx, 'refresh', { credential, bodyBytes: 200 }));
+    yield* ask(ctx, listStep(ctx, random.pick(used), random.chance(0.8) ? 0 : 1, { credential }));
+  if (random.chance(refreshes)) yield* ask(ctx, post(ctx, 'refresh', { credential, bodyBytes: 200 }));
 }
 
 /** Sends codes by message for many people as they come; most come back with the right one. */

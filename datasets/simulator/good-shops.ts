@@ -4,7 +4,6 @@ import {
   browse,
   type Context,
   type Course,
-  call,
   givesUp,
   issuePartnerKey,
   itemStep,
@@ -37,6 +36,8 @@ interface Till {
   readonly again: number;
   readonly refunds: number;
   readonly looksUp: number;
+  /** Gift cards are looked up before they are taken. */
+  readonly giftCards: number;
   /** Pays orders of its own, or through the route for payments. */
   readonly pay: (ctx: Context) => string;
 }
@@ -52,6 +53,7 @@ function drawTill(ctx: Context): Till {
     again: random.real(0, 0.9),
     refunds: random.pick([0, 0.02, 0.05, 0.15]),
     looksUp: random.pick([0, 0, 0.2, 1]),
+    giftCards: random.pick([0, 0, 0.05, 0.3]),
     pay: (till) => (byOrder ? `${orders.path}/${idOf(orders, ownNumber(till, orders))}` : api.at('payment')),
   };
 }
@@ -80,6 +82,9 @@ export function* pointOfSale(ctx: Context): Course {
 function* sell(ctx: Context, till: Till, waitMs: number): Part<void> {
   const { random } = ctx;
   const payment = write(ctx, 'POST', till.pay(ctx), { bodyBytes: till.bodyBytes + random.int(-20, 20) });
+  if (random.chance(till.giftCards))
+    for (let tries = random.int(1, 2); tries > 0; tries--)
+      yield* ask(ctx, post(ctx, 'giftcard', { bodyBytes: 40, ...(random.chance(0.2) ? { wish: 'missing' } : {}) }));
   let isDeclined = random.chance(till.declined);
   let answer = yield* ask(ctx, { ...payment, waitMs, ...(isDeclined ? { wish: 'declined' } : {}) });
   for (let tries = random.int(1, 3); tries > 0 && isDeclined && random.chance(till.again); tries--) {
@@ -169,25 +174,25 @@ function* shopperOf(ctx: Context, shop: Shop): Course {
   let { credential } = ctx;
   if (random.chance(shop.isLoggedIn)) {
     const account = random.int(0, 1e6);
-    if (random.chance(0.1)) yield* call(ctx, tryLogin(ctx, account, false));
-    credential = (yield* call(ctx, tryLogin(ctx, account, true))).credential ?? credential;
+    if (random.chance(0.1)) yield* ask(ctx, tryLogin(ctx, account, false));
+    credential = (yield* ask(ctx, tryLogin(ctx, account, true))).credential ?? credential;
   }
   const catalogue = pickResource(ctx, false);
   for (let looks = random.int(0, shop.looks); looks > 0; looks--)
-    yield* call(ctx, itemStep(ctx, catalogue, ownNumber(ctx, catalogue), { credential }));
+    yield* ask(ctx, itemStep(ctx, catalogue, ownNumber(ctx, catalogue), { credential }));
   for (let items = random.int(1, 4); items > 0; items--)
-    yield* call(ctx, post(ctx, 'cart', { credential, ...(random.chance(shop.takenAway) ? { wish: 'conflict' } : {}) }));
+    yield* ask(ctx, post(ctx, 'cart', { credential, ...(random.chance(shop.takenAway) ? { wish: 'conflict' } : {}) }));
   if (random.chance(shop.coupons))
     for (let tries = random.int(1, 3); tries > 0; tries--)
-      yield* call(ctx, post(ctx, 'coupon', { credential, ...(random.chance(shop.wrongCoupons) ? { wish: 'declined' } : {}) }));
+      yield* ask(ctx, post(ctx, 'coupon', { credential, ...(random.chance(shop.wrongCoupons) ? { wish: 'declined' } : {}) }));
   if (random.chance(shop.pays)) yield* payBasket(ctx, shop, credential);
-  else if (random.chance(shop.releases)) yield* call(ctx, step(ctx, 'DELETE', api.at('cart'), { credential }));
+  else if (random.chance(shop.releases)) yield* ask(ctx, step(ctx, 'DELETE', api.at('cart'), { credential }));
 }
 
 function* payBasket(ctx: Context, shop: Shop, credential: Credential | null): Part<void> {
   const { random } = ctx;
   for (let tries = random.int(1, 3); tries > 0 && random.chance(shop.declined * 2); tries--)
-    yield* call(ctx, post(ctx, 'payment', { credential, wish: 'declined' }));
-  yield* call(ctx, post(ctx, 'payment', { credential }));
+    yield* ask(ctx, post(ctx, 'payment', { credential, wish: 'declined' }));
+  yield* ask(ctx, post(ctx, 'payment', { credential }));
   if (random.chance(0.1)) yield* browse(ctx, pickResource(ctx, false), 0, 0);
 }

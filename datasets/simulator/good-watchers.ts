@@ -167,6 +167,7 @@ export function* healthProbe(ctx: Context): Course {
   const confirms = random.pick([0, 0, 0.5, 1]);
   for (let rounds = size(ctx, 5, random.chance(0.2) ? 600 : 150); rounds > 0; rounds--)
     for (const [n, probe] of probes.entries()) {
+      if (ctx.from !== null) ctx.from = random.int(0, ctx.faces - 1);
       const quick = n > 0 && atOnce ? { alongside: true, waitMs: random.log(1, 50) } : {};
       const answer = yield* call(ctx, step(ctx, probe.method, probe.path, { ...probe, ...quick }));
       if (answer.status >= 500 && random.chance(confirms)) yield* call(ctx, step(ctx, probe.method, probe.path, { ...probe }));
