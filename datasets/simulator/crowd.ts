@@ -48,6 +48,7 @@ const APP_KINDS = {
   'search-user': 0.3,
   'graphql-client': 0.2,
   'drop-fan': 0.3,
+  'outdated-client': 0.4,
 };
 
 /** Null for six deployments in ten. */

@@ -1,7 +1,8 @@
 /** Good clients: what each is for, and how it goes about it. To add one, add an entry. */
 import { type Kind, kindOf } from './actor.ts';
+import { agentTools, apiTest, byHand, textBrowser } from './good-developers.ts';
+import { download, webdavSync } from './good-files.ts';
 import {
-  agentTools,
   backfill,
   cataloguePartner,
   ciJob,
@@ -17,9 +18,6 @@ import {
   priceMonitor,
   scimProvisioning,
   serverlessSync,
-  staleSync,
-  webdavSync,
-  webhookSender,
 } from './good-partners.ts';
 import {
   appUser,
@@ -30,20 +28,22 @@ import {
   mistypingUser,
   mobileApp,
   newcomer,
-  retryStorm,
   searchUser,
   sharedOffice,
   shopper,
   siteOwner,
-  tokenLoop,
   uploader,
   webVisitor,
 } from './good-people.ts';
+import { bulkOnboarding, companyGateway, phoneVerification, signInGateway, supportAgent } from './good-services.ts';
+import { cartService, pointOfSale, recurringBilling } from './good-shops.ts';
+import { movedApi, outdatedClient, retryStorm, revokedKey, staleSync, tokenLoop, webhookSender } from './good-stubborn.ts';
 import {
   crawler,
   docsMirror,
   feedReader,
   fleetCrawler,
+  healthProbe,
   linkChecker,
   linkPreview,
   loadTest,
@@ -57,6 +57,9 @@ const OWN = { none: 8, 'own-name': 3, browser: 2, 'full-browser': 0.8, 'whole-br
 const PLAIN = { none: 9, 'own-name': 1 } as const;
 const WEB = { none: 1 } as const;
 const SYNCS: readonly StackName[] = [...LIBRARIES, 'jsforce', 'axios', 'python-requests'];
+
+const BACKENDS: readonly StackName[] = ['go', 'java-http', 'spring-webclient', 'axios', 'undici', 'dotnet', 'guzzle', 'ruby'];
+const TILLS: readonly StackName[] = ['dotnet', 'java-http', 'okhttp', 'dart', 'device', 'go', 'axios', 'chrome', 'cfnetwork'];
 
 export const GOOD_KINDS: Readonly<Record<string, Kind>> = {
   'mobile-app': kindOf(3, 0, MOBILE, OWN, [80, 9000], mobileApp),
@@ -125,4 +128,59 @@ export const GOOD_KINDS: Readonly<Record<string, Kind>> = {
   'shared-office': { ...kindOf(1, 0, [...BROWSERS, ...MOBILE, 'undici'], OWN, [200, 9000], sharedOffice), voices: [2, 8] },
   'price-monitor': kindOf(1, 0, SYNCS, OWN, [200, 60_000], priceMonitor),
   'docs-mirror': kindOf(0.6, 0.6, ['wget', 'wget', 'copy-tool', 'curl'], OWN, [100, 5000], docsMirror),
+  'api-test': kindOf(
+    1.5,
+    0,
+    [
+      'python-requests',
+      'python-requests',
+      'postman',
+      'postman',
+      'go',
+      'java-http',
+      'apache-httpclient',
+      'axios',
+      'node-fetch',
+      'httpx',
+      'dotnet',
+    ],
+    OWN,
+    [1, 2500],
+    apiTest,
+  ),
+  'by-hand': kindOf(
+    1.2,
+    0,
+    ['curl', 'curl', 'postman', 'postman', 'http-tool', 'http-tool', 'wget', 'powershell'],
+    OWN,
+    [2000, 60_000],
+    byHand,
+  ),
+  'text-browser': kindOf(
+    0.6,
+    3,
+    ['text-browser', 'text-browser', 'text-browser', 'old-browser', 'wget'],
+    PLAIN,
+    [1500, 60_000],
+    textBrowser,
+  ),
+  download: kindOf(1.2, 0.4, [...LIBRARIES, 'wget', 'curl', 'rclone'], OWN, [5, 8000], download),
+  'outdated-client': kindOf(1.5, 0, [...MOBILE, ...LIBRARIES, 'device', 'old-browser'], OWN, [30, 30_000], outdatedClient),
+  'moved-api': kindOf(1, 0, [...SYNCS, ...MOBILE, 'device', 'device'], OWN, [20, 30_000], movedApi),
+  'revoked-key': kindOf(1.3, 0, [...SYNCS, ...BACKENDS, 'device', 'device'], OWN, [20, 60_000], revokedKey),
+  'point-of-sale': kindOf(1.2, 0, TILLS, OWN, [300, 60_000], pointOfSale),
+  'recurring-billing': kindOf(1, 0, BACKENDS, OWN, [10, 4000], recurringBilling),
+  'cart-service': kindOf(1, 0, BACKENDS, OWN, [10, 5000], cartService),
+  'support-agent': kindOf(1.2, 0, ['chrome', 'firefox', ...BACKENDS], OWN, [500, 30_000], supportAgent),
+  'bulk-onboarding': kindOf(1, 0, SYNCS, OWN, [20, 5000], bulkOnboarding),
+  'sign-in-gateway': { ...kindOf(0.9, 0, BACKENDS, OWN, [10, 6000], signInGateway), addresses: [1, 6] },
+  'phone-verification': kindOf(1, 0, [...BACKENDS, ...LIBRARIES], OWN, [300, 30_000], phoneVerification),
+  'company-gateway': {
+    ...kindOf(1, 0, [...BROWSERS, ...MOBILE, ...LIBRARIES, ...BACKENDS], OWN, [50, 9000], companyGateway),
+    voices: [3, 14],
+  },
+  'health-probe': {
+    ...kindOf(0.7, 0.4, ['monitor', 'monitor', 'go', 'curl', 'python-requests', 'java-http'], PLAIN, [200, 60_000], healthProbe),
+    addresses: [1, 8],
+  },
 };

@@ -12,6 +12,7 @@ import {
   listStep,
   lookAlike,
   nextThere,
+  type Part,
   pickResource,
   post,
   signIn,
@@ -20,6 +21,7 @@ import {
   write,
 } from './actor.ts';
 import { idOf } from './api.ts';
+import { missingItem } from './good-habits.ts';
 import { ALL, type Credential, numbersOf } from './server.ts';
 
 export function* partnerSync(ctx: Context): Course {
@@ -54,6 +56,8 @@ export function* partnerSync(ctx: Context): Course {
 export function* crmBulkSync(ctx: Context): Course {
   const { random, api } = ctx;
   yield* enter(ctx, ALL);
+  // What the two hold differs, in most cases a little.
+  const refused = random.pick([0.03, 0.03, 0.1, 0.4, 0.7]);
   for (let queries = size(ctx, 1, 20); queries > 0 && !givesUp(ctx); queries--) {
     const answer = yield* ask(ctx, step(ctx, 'GET', api.at('query'), { query: `q=${lookAlike(random)}` }));
     if (answer.status >= 400) continue;
@@ -67,7 +71,7 @@ export function* crmBulkSync(ctx: Context): Course {
           ctx,
           random.pick(['POST', 'PATCH']),
           random.chance(0.5) ? resource.path : `${resource.path}/${idOf(resource, random.int(0, resource.count - 1))}`,
-          random.chance(0.03) ? { wish: 'invalid' } : {},
+          random.chance(refused) ? { wish: random.pick(['invalid', 'conflict', 'missing'] as const) } : {},
         ),
       );
   }
@@ -92,35 +96,6 @@ export function* backfill(ctx: Context): Course {
   }
 }
 
-/** Books that are out of date: part of the ids are gone. */
-export function* staleSync(ctx: Context): Course {
-  const { random } = ctx;
-  yield* enter(ctx, random.chance(0.8) ? ALL : ctx.account);
-  const resource = pickResource(ctx);
-  const gone = random.real(0.08, 0.6);
-  const owners = ctx.credential && ctx.credential.owner !== ALL ? resource.owners : 1;
-  let n = random.int(0, resource.count - 1);
-  for (let left = size(ctx, 4, 250); left > 0; left--) {
-    n = random.chance(0.6) ? n + owners * random.int(1, 3) : random.int(0, resource.count - 1);
-    const isGone = random.chance(gone);
-    const at = isGone ? resource.count + random.int(0, 5000) : n % resource.count;
-    const wanted = itemStep(ctx, resource, at);
-    yield* ask(ctx, random.chance(0.3) ? { ...wanted, method: 'PUT', bodyBytes: random.logInt(40, 2000) } : wanted);
-    if (random.chance(0.05)) yield* ask(ctx, listStep(ctx, resource, 0));
-  }
-}
-
-export function* webhookSender(ctx: Context): Course {
-  const { random, api } = ctx;
-  const targets = random.chance(0.7) ? [random.pick(api.all('hook'))] : api.all('hook');
-  const isGone = random.chance(0.12);
-  for (let left = size(ctx, 1, 120); left > 0 && !givesUp(ctx); left--) {
-    const path = isGone ? '/hooks/old-endpoint' : random.pick(targets);
-    const bodyBytes = random.logInt(200, 20_000);
-    yield* ask(ctx, write(ctx, 'POST', path, { bodyBytes, ...(random.chance(0.02) ? { wish: 'invalid' } : {}) }));
-  }
-}
-
 export function* ciJob(ctx: Context): Course {
   const { random, api } = ctx;
   yield* enter(ctx, random.chance(0.5) ? ALL : ctx.account);
@@ -139,7 +114,22 @@ export function* ciJob(ctx: Context): Course {
         }),
       );
     if (random.chance(0.5)) yield* ask(ctx, step(ctx, 'GET', random.pick(api.all('export'))));
-    if (random.chance(0.3)) yield* ask(ctx, step(ctx, 'GET', `${api.base}/cache/${random.hex(40)}`));
+    if (random.chance(0.3)) yield* buildCache(ctx);
+  }
+}
+
+/** What was built before is looked for by its hash; most of a new branch is not there and is put. */
+function* buildCache(ctx: Context): Part<void> {
+  const { random, api } = ctx;
+  const misses = random.real(0.05, 1);
+  const puts = random.pick([0, 0.5, 1]);
+  const method = random.pick(['GET', 'HEAD']);
+  for (let left = random.logInt(1, 150); left > 0 && !givesUp(ctx); left--) {
+    const path = `${api.base}/cache/${random.hex(40)}`;
+    const isMiss = random.chance(misses);
+    yield* call(ctx, step(ctx, method, path, isMiss ? {} : { wish: 'file' }));
+    if (isMiss && random.chance(puts))
+      yield* call(ctx, write(ctx, 'PUT', path, { bodyBytes: random.logInt(1000, 5e6), wish: random.pick([200, 201, 204]) }));
   }
 }
 
@@ -181,47 +171,6 @@ export function* scimProvisioning(ctx: Context): Course {
   }
 }
 
-export function* webdavSync(ctx: Context): Course {
-  const { random, api } = ctx;
-  ctx.credential = ctx.issueKey(ctx.account, random.pick(['basic', 'basic', 'bearer']));
-  // Many clients try without a credential first, and are told to send one.
-  const isAsked = random.chance(0.4);
-  for (let folders = size(ctx, 1, 25); folders > 0 && !givesUp(ctx); folders--) {
-    const folder = `${api.dav}/${random.pick(['Photos', 'Documents', 'backup', 'work', 'calendar'])}/${random.int(2015, 2026)}`;
-    if (isAsked) yield* call(ctx, step(ctx, 'PROPFIND', folder, { credential: null }));
-    yield* ask(ctx, step(ctx, 'PROPFIND', folder, { bodyBytes: random.int(0, 400), contentType: 'application/xml' }));
-    for (let files = random.int(0, 12); files > 0; files--) {
-      const path = `${folder}/file-${random.int(1, 900)}.${random.pick(['jpg', 'pdf', 'ics', 'md'])}`;
-      if (random.chance(0.25)) yield* ask(ctx, step(ctx, 'HEAD', path, { wish: 'missing' }));
-      yield* ask(
-        ctx,
-        random.chance(0.5)
-          ? write(ctx, 'PUT', path, { bodyBytes: random.logInt(500, 5e6) })
-          : step(ctx, random.pick(['GET', 'GET', 'DELETE', 'PROPFIND']), path),
-      );
-    }
-    if (random.chance(0.2)) yield* ask(ctx, step(ctx, 'MKCOL', `${folder}/new`, random.chance(0.4) ? { wish: 'conflict' } : {}));
-  }
-}
-
-/** A language model's tool calls: searches, reads what it found, sometimes guesses a name that is not there. */
-export function* agentTools(ctx: Context): Course {
-  const { random, api } = ctx;
-  yield* enter(ctx);
-  for (let turns = size(ctx, 1, 30); turns > 0 && !givesUp(ctx); turns--) {
-    const resource = pickResource(ctx);
-    if (random.chance(0.5)) yield* ask(ctx, step(ctx, 'GET', api.at('search'), { query: `q=${lookAlike(random)}&limit=5` }));
-    const guesses = random.chance(0.12);
-    if (guesses)
-      yield* ask(
-        ctx,
-        step(ctx, 'GET', `${api.base}/${random.pick(['schema', 'openapi.json', 'help', 'list', 'customers/all'])}`),
-      );
-    else yield* browse(ctx, resource, 0, random.int(0, 3));
-    if (random.chance(0.2)) yield* ask(ctx, write(ctx, 'POST', resource.path, random.chance(0.3) ? { wish: 'invalid' } : {}));
-  }
-}
-
 /** At the full hour with everyone else. */
 export function* cronExport(ctx: Context): Course {
   const { random, api } = ctx;
@@ -245,10 +194,15 @@ export function* cronExport(ctx: Context): Course {
 export function* jobPoller(ctx: Context): Course {
   const { random, api } = ctx;
   yield* enter(ctx);
+  // Many APIs say of what is not ready that it isn't there.
+  const unready = random.pick([null, null, null, 404, 404, 409, 425, 202] as const);
   for (let jobs = size(ctx, 1, 6); jobs > 0 && !givesUp(ctx); jobs--) {
     yield* ask(ctx, post(ctx, 'jobs'));
     const query = `id=${random.int(1, 1e6)}`;
-    for (let polls = random.logInt(2, 60); polls > 0; polls--) yield* ask(ctx, step(ctx, 'GET', api.at('jobs'), { query }));
+    for (let polls = random.logInt(2, 60); polls > 0; polls--) {
+      const told = unready === null || polls === 1 ? {} : { wish: unready };
+      yield* call(ctx, step(ctx, 'GET', api.at('jobs'), { query, ...told }));
+    }
   }
 }
 
@@ -293,14 +247,16 @@ export function* ownBooksExport(ctx: Context): Course {
   }
 }
 
-/** Serves other people's requests: objects as they come, some again and again, on kept connections. */
+/** Serves other people's requests: objects as they come, some again and again, some mistyped, on kept connections. */
 export function* microservice(ctx: Context): Course {
   const { random, api } = ctx;
   issuePartnerKey(ctx);
   const used = Array.from({ length: random.int(1, 4) }, () => pickResource(ctx));
   const hot = new Map(used.map((resource) => [resource, random.int(0, resource.count - 1)]));
+  const mistyped = random.pick([0, 0, 0, 0.02, 0.1, 0.4]);
   for (let left = size(ctx, 5, 400); left > 0 && !givesUp(ctx); left--) {
     const resource = random.pick(used);
+    if (random.chance(mistyped)) yield* ask(ctx, missingItem(ctx, resource));
     const isHot = random.chance(0.3);
     const n = nextThere(resource, isHot ? hot.get(resource)! : random.int(0, resource.count - 1));
     yield* ask(ctx, itemStep(ctx, resource, n));
@@ -325,17 +281,20 @@ export function* serverlessSync(ctx: Context): Course {
   }
 }
 
-/** Reads many people's accounts, each with a token that its owner granted: no logins, renewals now and then. */
+/** Reads many people's accounts, each with a token that its owner granted, and may have taken back since: no logins. */
 export function* consentedAggregator(ctx: Context): Course {
   const { random, api } = ctx;
   const wanted = Array.from({ length: random.int(1, 3) }, () => pickResource(ctx, true));
+  const takenBack = random.pick([0, 0, 0.05, 0.2, 0.6]);
   for (let people = size(ctx, 3, 80); people > 0 && !givesUp(ctx); people--) {
-    ctx.credential = ctx.issueKey(random.int(0, 1e6), 'bearer');
+    const isGood = !random.chance(takenBack);
+    ctx.credential = { ...ctx.issueKey(random.int(0, 1e6), 'bearer'), isValid: isGood };
     if (random.chance(0.3)) {
       const renewed = yield* call(ctx, step(ctx, 'POST', api.at('refresh'), { bodyBytes: 300 }));
       ctx.credential = renewed.credential ?? ctx.credential;
     }
-    yield* ask(ctx, step(ctx, 'GET', api.at('me')));
+    const { status } = yield* ask(ctx, step(ctx, 'GET', api.at('me')));
+    if (!isGood && status >= 400 && random.chance(0.7)) continue;
     for (const resource of wanted) yield* ask(ctx, listStep(ctx, resource, 0));
   }
 }

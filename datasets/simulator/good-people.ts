@@ -25,6 +25,7 @@ import { ALL, type Credential, numbersOf } from './server.ts';
 
 export function* mobileApp(ctx: Context): Course {
   const { random, api } = ctx;
+  if (random.chance(0.1)) yield* signsInAnew(ctx);
   yield* enter(ctx);
   if (random.chance(0.6)) yield* ask(ctx, step(ctx, 'GET', api.at('me')));
   if (random.chance(0.3)) yield* ask(ctx, step(ctx, 'GET', random.pick(api.all('read'))));
@@ -36,33 +37,21 @@ export function* mobileApp(ctx: Context): Course {
   }
 }
 
+/** The app has logged its owner out, who remembers the password at the second try, or at the fifth, or asks for another. */
+function* signsInAnew(ctx: Context): Part<void> {
+  const { random } = ctx;
+  for (let wrong = random.logInt(1, 6); wrong > 0; wrong--) {
+    const answer = yield* signIn(ctx, false, { waitMs: random.around(6000, 0.7) });
+    if (answer.isLimited) break;
+  }
+  if (random.chance(0.2)) yield* ask(ctx, post(ctx, 'reset', { bodyBytes: random.int(30, 60) }));
+  yield* signIn(ctx, true, { waitMs: random.around(7000, 0.7) });
+}
+
 function change(ctx: Context, resource: Resource, n: number): Step {
   const { random } = ctx;
   if (random.chance(0.5)) return write(ctx, 'POST', resource.path);
   return write(ctx, random.pick(['PUT', 'PATCH', 'DELETE']), `${resource.path}/${idOf(resource, n)}`);
-}
-
-/** A bad network: the same request again and again, many of them cut off, then all at once. */
-export function* retryStorm(ctx: Context): Course {
-  const { random } = ctx;
-  yield* enter(ctx);
-  for (let rounds = size(ctx, 1, 14); rounds > 0; rounds--) {
-    const resource = pickResource(ctx);
-    const isWrite = random.chance(0.3);
-    const wanted = isWrite ? write(ctx, 'POST', resource.path) : listStep(ctx, resource, 0);
-    const cutOff = random.real(0.2, 0.9);
-    for (let tries = random.logInt(2, 40); tries > 0; tries--) {
-      const lost = random.chance(cutOff);
-      const answer = yield* call(ctx, {
-        ...wanted,
-        waitMs: ctx.pace() * random.log(0.05, 1),
-        ...(lost ? { wish: 'abort' } : {}),
-      });
-      if (answer.status === 401) yield* ask(ctx, listStep(ctx, resource, 0));
-      if (!lost && answer.status < 400 && random.chance(0.8)) break;
-    }
-    if (random.chance(0.5)) yield* browse(ctx, resource, 0, random.int(1, 6));
-  }
 }
 
 /** A page's script calls an API of another origin: questions before calls, and many calls at once. */
@@ -71,6 +60,7 @@ export function* browserApp(ctx: Context): Course {
   const referer = `https://app.${api.host}/`;
   const asked = new Set<string>();
   const allowed = random.chance(0.7);
+  if (random.chance(0.1)) yield* signsInAnew(ctx);
   yield* enter(ctx);
   for (let views = size(ctx, 1, 25); views > 0 && !givesUp(ctx); views--) {
     const resources = Array.from({ length: random.int(1, 4) }, () => pickResource(ctx));
@@ -102,29 +92,15 @@ export function* browserApp(ctx: Context): Course {
 export function* graphqlClient(ctx: Context): Course {
   const { random } = ctx;
   yield* enter(ctx);
+  const faulty = random.pick([0, 0.02, 0.02, 0.15, 0.6]);
   for (let left = size(ctx, 1, 160); left > 0 && !givesUp(ctx); left--)
     yield* ask(
       ctx,
-      post(ctx, 'graphql', { bodyBytes: random.logInt(120, 5000), ...(random.chance(0.02) ? { wish: 'invalid' } : {}) }),
+      post(ctx, 'graphql', {
+        bodyBytes: random.logInt(120, 5000),
+        ...(random.chance(faulty) ? { wish: random.pick(['invalid', 400, 401, 403] as const) } : {}),
+      }),
     );
-}
-
-/** A client that loses its token again and again: refused, renewed, served, refused. */
-export function* tokenLoop(ctx: Context): Course {
-  const { random, api } = ctx;
-  yield* signIn(ctx, true);
-  const path = random.pick([api.at('me'), pickResource(ctx, true).path]);
-  for (let left = size(ctx, 3, 70); left > 0; left--) {
-    const stale = { ...(ctx.credential ?? ctx.issueKey(ctx.account, 'bearer')), expiresAt: 0 };
-    const answer = yield* call(ctx, step(ctx, 'GET', path, random.chance(0.8) ? { credential: stale } : {}));
-    if (answer.status !== 401 && answer.status !== 403) continue;
-    if (random.chance(0.5)) yield* signIn(ctx, true, { waitMs: random.log(5, 400) });
-    else {
-      const renewed = yield* call(ctx, step(ctx, 'POST', api.at('refresh'), { waitMs: random.log(5, 400), bodyBytes: 200 }));
-      if (renewed.credential) ctx.credential = renewed.credential;
-    }
-    yield* call(ctx, step(ctx, 'GET', path, { waitMs: random.log(5, 400) }));
-  }
 }
 
 export function* mistypingUser(ctx: Context): Course {
@@ -169,6 +145,8 @@ export function* uploader(ctx: Context): Course {
   const { random } = ctx;
   yield* enter(ctx);
   const bodyBytes = random.logInt(10_000, 5e6);
+  // Too large, of a type that is not taken, or a part that is there already.
+  const refused = random.pick([0, 0, 0, 0.05, 0.4]);
   for (let left = size(ctx, 1, 90); left > 0 && !givesUp(ctx); left--)
     yield* ask(
       ctx,
@@ -177,6 +155,7 @@ export function* uploader(ctx: Context): Course {
         bodyBytes,
         query: random.chance(0.5) ? `part=${left}` : null,
         contentType: 'application/octet-stream',
+        ...(random.chance(refused) ? { wish: random.pick([413, 415, 409, 412, 416, 400]) } : {}),
       }),
     );
 }
@@ -323,12 +302,14 @@ export function* sharedOffice(ctx: Context): Course {
     account: random.int(0, 1e6),
     credential: null as Credential | null,
   }));
+  const mistypes = random.pick([0.05, 0.15, 0.3]);
   for (let turns = size(ctx, ctx.faces, ctx.faces * 12); turns > 0 && !givesUp(ctx); turns--) {
     const person = random.pick(people);
     ctx.from = person.from;
     ctx.credential = person.credential;
     if (!person.credential) {
-      if (random.chance(0.15)) yield* signIn(ctx, false, { waitMs: random.around(5000, 0.6) }, person.account);
+      for (let wrong = random.int(1, 3); wrong > 0 && random.chance(mistypes); wrong--)
+        yield* signIn(ctx, false, { waitMs: random.around(5000, 0.6) }, person.account);
       yield* signIn(ctx, true, {}, person.account);
       yield* ask(ctx, step(ctx, 'GET', api.at('me')));
     }

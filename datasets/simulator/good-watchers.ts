@@ -18,7 +18,7 @@ import {
   step,
 } from './actor.ts';
 import { idOf, type Resource } from './api.ts';
-import { ALL } from './server.ts';
+import { ALL, type Credential, type Wish } from './server.ts';
 
 export function* monitor(ctx: Context): Course {
   const { random, api } = ctx;
@@ -65,36 +65,113 @@ export function* feedReader(ctx: Context): Course {
   }
 }
 
-/** Old links lead nowhere; so a few answers are 404. */
+/** Old links lead nowhere; so some answers are 404. Most go one by one, some in small bursts. */
 export function* crawler(ctx: Context): Course {
   const { random, api } = ctx;
   if (random.chance(0.85)) yield* ask(ctx, step(ctx, 'GET', '/robots.txt'));
-  if (random.chance(0.2)) yield* ask(ctx, step(ctx, 'GET', '/sitemap.xml'));
-  const stale = random.pick([0, 0.01, 0.05, 0.15]);
+  const fromMap = random.chance(0.3);
+  if (fromMap || random.chance(0.1)) yield* ask(ctx, step(ctx, 'GET', '/sitemap.xml'));
+  const stale = random.pick([0, 0.01, 0.05, 0.15, 0.4, 0.7]);
+  const burst = random.pick([1, 1, 1, 3, 6]);
+  const objects = api.isSite ? 0 : random.real(0, 0.9);
   const resource = pickResource(ctx, false);
   const known = new Map<string, number>();
-  for (let left = size(ctx, 1, 200); left > 0 && !givesUp(ctx); left--) {
-    if (random.chance(stale)) yield* ask(ctx, step(ctx, 'GET', `${random.pick(api.pages)}-old`.replace('/-', '-')));
-    else if (!api.isSite && random.chance(0.6)) yield* browse(ctx, resource, random.int(0, 20), random.int(0, 4));
+  for (let n = 0, count = size(ctx, 1, random.chance(0.2) ? 800 : 200); n < count && !givesUp(ctx); n++) {
+    const quick = n % burst === 0 ? {} : { alongside: true, waitMs: random.log(1, 120) };
+    if (random.chance(stale)) yield* call(ctx, step(ctx, 'GET', oldPage(ctx), quick));
+    else if (random.chance(objects)) yield* browse(ctx, resource, random.int(0, 20), random.int(0, 4));
     else {
-      const path = random.pick(random.chance(0.85) || api.images.length === 0 ? api.pages : api.images);
+      const isPage = random.chance(0.85) || api.images.length === 0;
+      const path = fromMap ? api.pages[n % api.pages.length]! : random.pick(isPage ? api.pages : api.images);
       const seenAt = known.get(path) ?? (random.chance(0.2) ? ctx.now - 3600_000 : undefined);
-      const answer = yield* ask(
-        ctx,
-        step(ctx, random.chance(0.03) ? 'HEAD' : 'GET', path, seenAt === undefined ? {} : { seenAt }),
-      );
+      const method = random.chance(0.03) ? 'HEAD' : 'GET';
+      const answer = yield* call(ctx, step(ctx, method, path, { ...quick, ...(seenAt === undefined ? {} : { seenAt }) }));
       known.set(path, answer.at);
     }
   }
 }
 
+/** A page that was there when somebody linked it: from an old layout, an old campaign, or with a mistake. */
+function oldPage({ random, api }: Context): string {
+  const page = random.pick(api.pages);
+  return random.pick([
+    () => `${page}-old`.replace('/-', '-'),
+    () => `/archive/${random.int(2005, 2024)}${page}`,
+    () => `${page.replace(/(\.html|\.php|\/)$/, '')}/amp`,
+    () => `/${random.pick(['tag', 'author', 'category', 'p', 'node'])}/${random.int(1, 9000)}`,
+    () => `${page}%22`,
+  ])();
+}
+
+/** Visits what a page or a book of links points to; what is broken there is what it was sent to find. */
 export function* linkChecker(ctx: Context): Course {
   const { random, api } = ctx;
-  const broken = random.pick([0.02, 0.1, 0.25]);
-  const method = random.pick(['HEAD', 'GET']);
+  const broken = random.pick([0.02, 0.1, 0.25, 0.4, 0.6]);
+  const isHead = random.chance(0.6);
+  // Where HEAD is not served it asks again in full.
+  const noHead = random.pick([0, 0, 0.1, 1]);
+  const parallel = random.pick([1, 1, 4, 16]);
+  if (random.chance(0.4)) yield* ask(ctx, step(ctx, 'GET', '/robots.txt'));
   yield* ask(ctx, step(ctx, 'GET', '/'));
-  for (const path of random.shuffle([...api.pages, ...api.images]).slice(0, size(ctx, 3, 200)))
-    yield* ask(ctx, step(ctx, method, random.chance(broken) ? `${path}.bak`.replace('/.', '.').replace('.bak', '-moved') : path));
+  const resource = pickResource(ctx, false);
+  const items = api.isSite
+    ? []
+    : Array.from({ length: 150 }, (_x, n) => `${resource.path}/${idOf(resource, n % resource.count)}`);
+  const links = random.shuffle([...api.pages, ...api.images, ...(random.chance(0.6) ? items : [])]);
+  for (const [n, path] of links.slice(0, size(ctx, 3, 400)).entries()) {
+    const quick = n % parallel === 0 ? {} : { alongside: true, waitMs: random.log(1, 80) };
+    const isBroken = random.chance(broken);
+    const told = isBroken && random.chance(0.3) ? ({ wish: random.pick([403, 410, 401, 404, 500]) } as const) : {};
+    const target = isBroken ? (random.chance(0.5) ? oldPage(ctx) : `${path.replace(/\/$/, '')}-moved`) : path;
+    const refusesHead = isHead && random.chance(noHead);
+    yield* call(ctx, step(ctx, isHead ? 'HEAD' : 'GET', target, { ...quick, ...(refusesHead ? { wish: 405 } : told) }));
+    if (refusesHead || (isBroken && isHead && random.chance(0.5)))
+      yield* call(ctx, step(ctx, 'GET', target, { waitMs: random.log(1, 200), ...told }));
+  }
+}
+
+interface Probe {
+  readonly method: string;
+  readonly path: string;
+  readonly wish?: Wish;
+  readonly credential: Credential | null;
+}
+
+/** What a prober looks for is the answer it was told to expect, and that may well be a refusal. */
+function drawProbe(ctx: Context): Probe {
+  const { random, api } = ctx;
+  const bad = { ...ctx.issueKey(ctx.account, 'bearer'), isValid: false };
+  const resource = pickResource(ctx, true);
+  return random.pick<() => Probe>([
+    () => ({ method: 'GET', path: random.pick(api.all('read')), credential: null }),
+    () => ({ method: 'GET', path: '/', credential: null }),
+    () => ({ method: 'GET', path: api.at('me'), credential: random.pick([null, bad]) }),
+    () => ({ method: 'GET', path: resource.path, credential: null, ...(random.chance(0.5) ? { wish: 401 } : {}) }),
+    () => ({ method: 'GET', path: random.pick(api.all('admin')), credential: null, wish: random.pick([401, 403, 302]) }),
+    () => ({
+      method: 'GET',
+      path: random.pick(['/healthcheck', '/lb-status', '/nginx_status', '/alive.txt', '/ping.html']),
+      credential: null,
+    }),
+    () => ({ method: 'POST', path: api.at('login'), credential: null }),
+    () => ({ method: 'HEAD', path: random.pick(['/', api.base || '/']), credential: null }),
+    () => ({ method: 'OPTIONS', path: resource.path, credential: null }),
+  ])();
+}
+
+/** A balancer's probes or an uptime service's: a fixed set, round after round, whatever the answers are. */
+export function* healthProbe(ctx: Context): Course {
+  const { random } = ctx;
+  const probes = Array.from({ length: random.logInt(1, 12) }, () => drawProbe(ctx));
+  const atOnce = random.chance(0.5);
+  const confirms = random.pick([0, 0, 0.5, 1]);
+  for (let rounds = size(ctx, 5, random.chance(0.2) ? 600 : 150); rounds > 0; rounds--)
+    for (const [n, probe] of probes.entries()) {
+      if (ctx.from !== null) ctx.from = random.int(0, ctx.faces - 1);
+      const quick = n > 0 && atOnce ? { alongside: true, waitMs: random.log(1, 50) } : {};
+      const answer = yield* call(ctx, step(ctx, probe.method, probe.path, { ...probe, ...quick }));
+      if (answer.status >= 500 && random.chance(confirms)) yield* call(ctx, step(ctx, probe.method, probe.path, { ...probe }));
+    }
 }
 
 export function* linkPreview(ctx: Context): Course {

@@ -207,3 +207,16 @@ test('a list grows with what it shows; what is made, and what is refused, is ans
   const refused = ['/v1/orders/9999', '/v1/orders/8888'].map((path) => few.ask(path, { credential }).bytes);
   assert.deepEqual([new Set(made).size, new Set(refused).size], [1, 1]);
 });
+
+test('a number is answered as the status that it is; a file that is there in full, in part, or not at all', () => {
+  const { ask, server } = serverWith();
+  const credential = server.issueKey(-1);
+  for (const status of [301, 410, 423]) assert.equal(ask('/v1/old', { wish: status, credential }).status, status);
+  const whole = ask('/files/a.zip', { wish: 'file', credential });
+  assert.equal(whole.status, 200);
+  assert.ok(whole.bytes > 3000, String(whole.bytes));
+  assert.equal(ask('/files/a.zip', { wish: 'part', credential }).status, 206);
+  assert.equal(ask('/files/a.zip', { wish: 'file', credential, seenAt: T0 - 1 }).status, 304);
+  assert.equal(ask('/files/a.zip', { wish: 'file' }).status, 401);
+  assert.equal(ask('/files/a.zip', { credential }).status, 404);
+});

@@ -21,9 +21,22 @@ export const ALL = -1;
 /**
  * What only the body would tell: `declined` a card or code that is refused, `invalid` a faulty body, `conflict` what is
  * there already, `missing` an account that is not, `odd` a strange value, `attack` one that filters know, `abort` the
- * client hangs up, `found` a code in the path that is right.
+ * client hangs up, `found` a code in the path that is right, `file` and `part` a file that is there, all of it or a range.
+ * A number is the status that the operator set for such a call, whatever else is asked: a route that moved, a signature
+ * that no longer fits, a lock.
  */
-export type Wish = 'declined' | 'invalid' | 'conflict' | 'missing' | 'odd' | 'attack' | 'abort' | 'found';
+export type Wish =
+  | 'declined'
+  | 'invalid'
+  | 'conflict'
+  | 'missing'
+  | 'odd'
+  | 'attack'
+  | 'abort'
+  | 'found'
+  | 'file'
+  | 'part'
+  | number;
 
 export interface Login {
   readonly account: number;
@@ -147,6 +160,8 @@ function reply(state: State, ask: Ask, at: number): Reply {
   const waitMs = takeTurn(state, ask, at);
   if (waitMs > 0) return { status: rules.limited, retryAfterMs: rules.tellsWait ? waitMs : 0, isLimited: true };
   if (ask.wish === 'attack' && rules.filter > 0 && random.chance(0.7)) return { status: rules.filter };
+  if (typeof ask.wish === 'number') return { status: ask.wish };
+  if (ask.wish === 'file' || ask.wish === 'part') return replyFile(state, ask, at);
   const endpoint = state.api.endpoints.get(ask.path);
   if (endpoint) return replyEndpoint(state, ask, at, endpoint);
   return replyObject(state, ask, at);
@@ -249,6 +264,15 @@ function replyUnknown(state: State, ask: Ask, at: number): Reply {
   if (rules.asksFirst && !(ask.credential && isGood(ask.credential, at))) return { status: rules.unauthorized };
   if (rules.soft404) return { status: 200, bytes: 1421 };
   return { status: 404 };
+}
+
+/** A folder's files are of one order of magnitude, from pictures to archives. */
+function replyFile(state: State, ask: Ask, at: number): Reply {
+  const refused = refuse(state, ask, at);
+  if (refused) return refused;
+  if (isUnchanged(state, ask, at)) return { status: 304 };
+  const middle = 10_000 * 2 ** (scatter(ask.path.lastIndexOf('/'), state.seed) % 9);
+  return { status: ask.wish === 'part' ? 206 : 200, bytes: sizeOf(state, ask, middle) };
 }
 
 /** Files exist by name: one in twelve that were never put is not there. */

@@ -218,4 +218,33 @@ export const TOOL_STACKS = {
     tls: 'openssl',
     keepsAlive: 0.95,
   },
+  'text-browser': {
+    agents: [
+      'Lynx/2.{8..9}.{0..9}dev.{1..19} libwww-FM/2.14 SSL-MM/1.4.1 GNUTLS/3.{5..8}.{0..15}',
+      'w3m/0.5.3+git202{0..4}0{1..9}{10..28}',
+      'Links (2.{14..29}; Linux 5.{4..19}.0 x86_64; GNU C 1{0..3}; text)',
+      'ELinks/0.1{2..7}.{0..9} (textmode; Linux; {80..200}x{24..60}-2)',
+      'Dillo/3.{0..2}.{0..5}',
+    ],
+    order: 'host accept accept-encoding accept-language +cookie user-agent +referer +authorization +content-type +content-length',
+    accept: 'text/html, text/plain, text/sgml, text/css, */*;q=0.01',
+    encoding: 'gzip, compress, bzip2',
+    language: 'en',
+    tls: 'gnutls',
+    keepsAlive: 0.1,
+    cookies: 0.4,
+  },
+  'http-tool': {
+    agents: [
+      'HTTPie/{1..3}.{0..2}.{0..4}',
+      'xh/0.{16..24}.{0..1}',
+      'insomnia/{2022..2024}.{1..7}.0',
+      'bruno-runtime/1.{10..40}.0',
+    ],
+    order: `host user-agent accept-encoding accept connection +cookie ${BODY} +authorization`,
+    accept: '*/*',
+    encoding: 'gzip, deflate',
+    tls: 'openssl',
+    keepsAlive: 0.1,
+  },
 } as const satisfies Record<string, Stack>;
