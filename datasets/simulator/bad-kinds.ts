@@ -4,6 +4,7 @@
  */
 
 import { attackOf, type Kind } from './actor.ts';
+import { accountCreation, cashingOut, smsPumping } from './bad-accounts.ts';
 import {
   credentialStuffing,
   distributedStuffing,
@@ -33,19 +34,15 @@ import {
   vulnerabilityScan,
 } from './bad-holes.ts';
 import {
-  accountCreation,
   cardCracking,
   cardTesting,
-  cashingOut,
   couponGuessing,
   distributedCardTesting,
-  flood,
   giftCardCracking,
   inventoryHolding,
   scalping,
-  smsPumping,
-  spamPosting,
 } from './bad-money.ts';
+import { flood, spamPosting } from './bad-nuisances.ts';
 import { hijackedKey, hijackedSession, mixedAttack } from './bad-turns.ts';
 import type { StackName } from './stacks.ts';
 import { BROWSERS, LIBRARIES, MOBILE } from './stacks.ts';

@@ -1,9 +1,10 @@
 /** Sessions that turn, and attackers that do several things one after the other. */
 import type { Context, Course } from './actor.ts';
+import { accountCreation, cashingOut } from './bad-accounts.ts';
 import { credentialStuffing, tokenGuessing, userEnumeration } from './bad-credentials.ts';
 import { idEnumeration, scraping } from './bad-data.ts';
 import { footprinting, injectionScan, parameterFuzzing, vulnerabilityScan } from './bad-holes.ts';
-import { accountCreation, cardTesting, cashingOut, couponGuessing } from './bad-money.ts';
+import { cardTesting, couponGuessing } from './bad-money.ts';
 import { GOOD_KINDS } from './good-kinds.ts';
 
 const APPS = ['app-user', 'mobile-app', 'browser-app', 'shopper', 'agent-tools', 'search-user'] as const;

@@ -21,9 +21,20 @@ export const ALL = -1;
 /**
  * What only the body would tell: `declined` a card or code that is refused, `invalid` a faulty body, `conflict` what is
  * there already, `missing` an account that is not, `odd` a strange value, `attack` one that filters know, `abort` the
- * client hangs up, `found` a code in the path that is right.
+ * client hangs up, `found` a code or a route in the path that is right, `forbidden` what is not this account's to do,
+ * `limited` a limit on this one action.
  */
-export type Wish = 'declined' | 'invalid' | 'conflict' | 'missing' | 'odd' | 'attack' | 'abort' | 'found';
+export type Wish =
+  | 'declined'
+  | 'invalid'
+  | 'conflict'
+  | 'missing'
+  | 'odd'
+  | 'attack'
+  | 'abort'
+  | 'found'
+  | 'forbidden'
+  | 'limited';
 
 export interface Login {
   readonly account: number;
@@ -201,7 +212,8 @@ function replyObject(state: State, ask: Ask, at: number): Reply {
   if (ask.method === 'OPTIONS' && !rules.asksFirst) return { status: random.chance(0.7) ? 204 : 200, bytes: 0 };
   const refused = resource.isPrivate || isWrite(ask.method) ? refuse(state, ask, at) : null;
   if (refused) return refused;
-  if (ask.wish) return replyWish(state, ask.wish) ?? { status: 200, bytes: sizeOf(state, ask, resource.bytes) };
+  if (ask.wish && ask.wish !== 'found')
+    return replyWish(state, ask.wish) ?? { status: 200, bytes: sizeOf(state, ask, resource.bytes) };
   if (id === null)
     return isWrite(ask.method)
       ? { status: rules.created, bytes: madeBytes(state, resource.bytes >> 1) }
@@ -244,7 +256,9 @@ function replyUnknown(state: State, ask: Ask, at: number): Reply {
   const { api, rules } = state;
   if (ask.path.startsWith(api.dav)) return replyDav(state, ask, at);
   if (ask.path.startsWith(api.scim)) return replyScim(state, ask, at);
-  if (ask.wish === 'found') return { status: 200, bytes: 30 + (rules.errorBytes >> 2) };
+  const told = ask.wish && ask.wish !== 'odd' && ask.wish !== 'attack' ? replyWish(state, ask.wish) : null;
+  if (told) return told;
+  if (ask.wish === 'found') return { status: ask.method === 'POST' ? rules.created : 200, bytes: 30 + (rules.errorBytes >> 2) };
   if (rules.filter > 0 && ask.path.startsWith('/.')) return { status: rules.filter };
   if (rules.asksFirst && !(ask.credential && isGood(ask.credential, at))) return { status: rules.unauthorized };
   if (rules.soft404) return { status: 200, bytes: 1421 };
@@ -282,6 +296,10 @@ function replyWish({ rules, random }: State, wish: Wish): Reply | null {
       return { status: rules.missing };
     case 'found':
       return null;
+    case 'forbidden':
+      return { status: random.chance(0.9) ? rules.denied : 403 };
+    case 'limited':
+      return { status: rules.limited, retryAfterMs: rules.tellsWait ? rules.retryAfterMs : 0, isLimited: true };
     default:
       if (random.chance(rules.oddIgnored)) return null;
       return { status: random.chance(rules.oddInvalid) ? rules.invalid : 500 };
@@ -295,7 +313,8 @@ function replyEndpoint(state: State, ask: Ask, at: number, endpoint: Endpoint): 
   if (endpoint.does === 'refresh') return replyRefresh(state, ask, at);
   const refused = endpoint.isOpen ? null : refuse(state, ask, at);
   if (refused) return refused;
-  if (ask.wish) return replyWish(state, ask.wish) ?? { status: 200, bytes: sizeOf(state, ask, endpoint.bytes) };
+  if (ask.wish && ask.wish !== 'found')
+    return replyWish(state, ask.wish) ?? { status: 200, bytes: sizeOf(state, ask, endpoint.bytes) };
   if (endpoint.does === 'admin' && ask.credential?.owner !== ALL) return { status: ask.credential ? 403 : rules.unauthorized };
   const isRead = ask.method === 'GET' || ask.method === 'HEAD';
   if (!isRead && (endpoint.does === 'page' || endpoint.does === 'asset' || endpoint.does === 'read')) return { status: 405 };
@@ -303,6 +322,7 @@ function replyEndpoint(state: State, ask: Ask, at: number, endpoint: Endpoint): 
   const makes =
     endpoint.does === 'signup' ||
     endpoint.does === 'upload' ||
+    endpoint.does === 'form' ||
     endpoint.does === 'payment' ||
     endpoint.does === 'payout' ||
     endpoint.does === 'jobs';
