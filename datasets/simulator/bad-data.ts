@@ -12,7 +12,6 @@ import {
   nextThere,
   pickResource,
   planAddresses,
-  post,
   pretend,
   spread,
   step,
@@ -105,20 +104,6 @@ function* siteScraping(ctx: Context): Course {
     if (withImages && api.images.length > 0) yield* ask(ctx, step(ctx, 'GET', random.pick(api.images)));
     referer = random.chance(0.3) ? `https://${api.host}${path}` : null;
   }
-}
-
-export function* graphqlAbuse(ctx: Context): Course {
-  const { random } = ctx;
-  if (random.chance(0.85)) yield* enter(ctx);
-  const batches = random.chance(0.5);
-  for (let left = effort(ctx, 120); left > 0 && !isStopped(ctx); left--)
-    yield* ask(
-      ctx,
-      post(ctx, 'graphql', {
-        bodyBytes: batches ? random.logInt(4000, 300_000) : random.logInt(80, 3000),
-        ...(random.chance(0.5) ? { wish: 'odd' } : {}),
-      }),
-    );
 }
 
 /** A partner's key, bought or found, or one's own: what it opens is read in order, gaps and all, though never listed. */

@@ -19,11 +19,11 @@ import {
   accountAggregation,
   distributedEnumeration,
   distributedScraping,
-  graphqlAbuse,
   idEnumeration,
   keyEnumeration,
   scraping,
 } from './bad-data.ts';
+import { graphqlAbuse } from './bad-graphql.ts';
 import {
   footprinting,
   injectionScan,
@@ -117,14 +117,14 @@ export const BAD_KINDS: Readonly<Record<string, Kind>> = {
   flood: attackOf(['OAT-015'], 2, 2, ['wrk', 'wrk', 'load-tool', ...LIBRARIES, 'headless'], FEW_MASKS, [0.5, 60], flood),
   'inventory-holding': attackOf(['OAT-021'], 1.5, 0, ANY, MASKS, [200, 60_000], inventoryHolding),
   'hijacked-session': {
-    ...attackOf(['API2'], 2, 0, [...MOBILE, ...BROWSERS, ...LIBRARIES], NO_MASK, [30, 9000], hijackedSession),
+    ...attackOf(['API2'], 2.5, 0, [...MOBILE, ...BROWSERS, ...LIBRARIES], NO_MASK, [30, 20_000], hijackedSession),
     turns: true,
   },
   'graphql-abuse': attackOf(['OAT-015', 'API4'], 1, 0, [...ANY, 'scan-tool'], MASKS, [5, 6000], graphqlAbuse),
   'spam-posting': attackOf(['OAT-017'], 0.7, 3, ANY, MASKS, [500, 90_000], spamPosting),
   reconnaissance: attackOf(['OAT-018'], 2.5, 6, [...ANY, 'scan-tool'], MASKS, [100, 30_000], reconnaissance),
   'hijacked-key': {
-    ...attackOf(['API1', 'API2'], 1.5, 0, [...LIBRARIES, 'jsforce'], NO_MASK, [10, 3000], hijackedKey),
+    ...attackOf(['API1', 'API2'], 2, 0, [...LIBRARIES, 'jsforce'], NO_MASK, [5, 15_000], hijackedKey),
     turns: true,
   },
   'key-enumeration': attackOf(['API1'], 2, 0, [...LIBRARIES, 'scrapy', 'fuzz-tool'], MASKS, [3, 8000], keyEnumeration),
