@@ -15,14 +15,7 @@ import {
   tokenGuessing,
   userEnumeration,
 } from './bad-credentials.ts';
-import {
-  accountAggregation,
-  distributedEnumeration,
-  distributedScraping,
-  idEnumeration,
-  keyEnumeration,
-  scraping,
-} from './bad-data.ts';
+import { accountAggregation, distributedEnumeration, distributedScraping } from './bad-data.ts';
 import { graphqlAbuse } from './bad-graphql.ts';
 import {
   footprinting,
@@ -33,6 +26,7 @@ import {
   schemaFuzzing,
   vulnerabilityScan,
 } from './bad-holes.ts';
+import { idEnumeration, keyEnumeration } from './bad-ids.ts';
 import {
   cardCracking,
   cardTesting,
@@ -43,6 +37,7 @@ import {
   scalping,
 } from './bad-money.ts';
 import { flood, spamPosting } from './bad-nuisances.ts';
+import { scraping } from './bad-scraping.ts';
 import { hijackedKey, hijackedSession, mixedAttack } from './bad-turns.ts';
 import type { StackName } from './stacks.ts';
 import { BROWSERS, LIBRARIES, MOBILE } from './stacks.ts';
@@ -53,6 +48,8 @@ const FEW_MASKS = { none: 8, browser: 2, 'full-browser': 1, 'whole-browser': 0.5
 const SWARM_MASKS = { none: 3, 'own-name': 1, browser: 2, 'whole-browser': 3, 'whole-app': 3, twin: 1.5 } as const;
 const NO_MASK = { none: 1 } as const;
 const ANY: readonly StackName[] = [...LIBRARIES, ...LIBRARIES, ...BROWSERS, ...MOBILE, 'headless'];
+/** Loops of one call a process, and downloaders. */
+const SHELL: readonly StackName[] = ['shell-loop', 'shell-loop', 'shell-loop', 'download-tool', 'download-tool', 'wget'];
 /** From a tool's full speed to slower than a hand. */
 const ANY_PACE = [2, 30_000] as const;
 
@@ -77,8 +74,24 @@ export const BAD_KINDS: Readonly<Record<string, Kind>> = {
   ),
   'password-spraying': attackOf(['OAT-007'], 1.5, 1, [...ANY, 'hydra'], MASKS, [500, 200_000], passwordSpraying),
   'token-guessing': attackOf(['API2'], 2, 0, [...LIBRARIES, 'fuzz-tool', 'fuzz-tool'], MASKS, [2, 8000], tokenGuessing),
-  'id-enumeration': attackOf(['API1'], 5, 0.5, [...ANY, 'fuzz-tool', 'scrapy'], MASKS, [2, 15_000], idEnumeration),
-  scraping: attackOf(['OAT-011'], 5, 6, [...ANY, 'scrapy', 'scrapy', 'copy-tool', 'headless'], MASKS, ANY_PACE, scraping),
+  'id-enumeration': attackOf(
+    ['API1'],
+    5,
+    0.5,
+    [...ANY, 'fuzz-tool', 'scrapy', ...SHELL, ...SHELL],
+    MASKS,
+    ANY_PACE,
+    idEnumeration,
+  ),
+  scraping: attackOf(
+    ['OAT-011'],
+    5,
+    6,
+    [...ANY, 'scrapy', 'scrapy', 'copy-tool', 'headless', ...SHELL],
+    MASKS,
+    ANY_PACE,
+    scraping,
+  ),
   'vulnerability-scan': attackOf(
     ['OAT-014'],
     4,
@@ -127,7 +140,15 @@ export const BAD_KINDS: Readonly<Record<string, Kind>> = {
     ...attackOf(['API1', 'API2'], 2, 0, [...LIBRARIES, 'jsforce'], NO_MASK, [5, 15_000], hijackedKey),
     turns: true,
   },
-  'key-enumeration': attackOf(['API1'], 2, 0, [...LIBRARIES, 'scrapy', 'fuzz-tool'], MASKS, [3, 8000], keyEnumeration),
+  'key-enumeration': attackOf(
+    ['API1'],
+    2,
+    0,
+    [...LIBRARIES, 'scrapy', 'fuzz-tool', ...SHELL],
+    MASKS,
+    [2, 30_000],
+    keyEnumeration,
+  ),
   'gift-card-cracking': attackOf(['OAT-002'], 1.2, 0, ANY, MASKS, [5, 15_000], giftCardCracking),
   'card-cracking': attackOf(['OAT-010'], 1.2, 0, ANY, MASKS, [50, 20_000], cardCracking),
   scalping: attackOf(['OAT-005'], 1.2, 0, ANY, MASKS, [50, 8000], scalping),

@@ -13,8 +13,8 @@ import {
   write,
 } from './actor.ts';
 import { idOf } from './api.ts';
-import { drawOrder } from './bad-data.ts';
 import { anyShare, drawBodySize, drawOutcomes, tries } from './bad-habits.ts';
+import { drawOrder } from './bad-ids.ts';
 import { numbersOf } from './server.ts';
 
 type Theft = (ctx: Context) => Course;

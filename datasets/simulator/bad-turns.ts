@@ -2,10 +2,11 @@
 import { type Context, type Course, enter, type Part, type Step } from './actor.ts';
 import { accountCreation, cashingOut, smsPumping } from './bad-accounts.ts';
 import { credentialStuffing, otpGuessing, passwordSpraying, tokenGuessing, userEnumeration } from './bad-credentials.ts';
-import { idEnumeration, keyEnumeration, scraping } from './bad-data.ts';
 import { footprinting, injectionScan, parameterFuzzing, schemaFuzzing, vulnerabilityScan } from './bad-holes.ts';
+import { idEnumeration, keyEnumeration } from './bad-ids.ts';
 import { cardTesting, couponGuessing, inventoryHolding } from './bad-money.ts';
 import { spamPosting } from './bad-nuisances.ts';
+import { scraping } from './bad-scraping.ts';
 import { steal } from './bad-thieves.ts';
 import { GOOD_KINDS } from './good-kinds.ts';
 
