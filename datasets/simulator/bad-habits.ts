@@ -31,7 +31,7 @@ export function tries(ctx: Context, high: number): number {
   const { random, fitted } = ctx;
   if (fitted) return effort(ctx, high);
   const size = random.weighted({ few: 2.5, some: 5, many: 1 });
-  if (size === 'few') return random.int(4, 16);
+  if (size === 'few') return random.logInt(1, 16);
   return size === 'some' ? random.logInt(8, high) : random.logInt(high, Math.max(high, Math.min(3000, high * 10)));
 }
 

@@ -16,17 +16,11 @@ import {
   userEnumeration,
 } from './bad-credentials.ts';
 import { accountAggregation, distributedEnumeration, distributedScraping } from './bad-data.ts';
+import { parameterFuzzing, schemaFuzzing } from './bad-fuzzing.ts';
 import { graphqlAbuse } from './bad-graphql.ts';
-import {
-  footprinting,
-  injectionScan,
-  parameterFuzzing,
-  pathTraversal,
-  reconnaissance,
-  schemaFuzzing,
-  vulnerabilityScan,
-} from './bad-holes.ts';
+import { injectionScan, pathTraversal, vulnerabilityScan } from './bad-holes.ts';
 import { idEnumeration, keyEnumeration } from './bad-ids.ts';
+import { footprinting, reconnaissance } from './bad-looks.ts';
 import {
   cardCracking,
   cardTesting,
@@ -50,6 +44,7 @@ const NO_MASK = { none: 1 } as const;
 const ANY: readonly StackName[] = [...LIBRARIES, ...LIBRARIES, ...BROWSERS, ...MOBILE, 'headless'];
 /** Loops of one call a process, and downloaders. */
 const SHELL: readonly StackName[] = ['shell-loop', 'shell-loop', 'shell-loop', 'download-tool', 'download-tool', 'wget'];
+const PROBERS: readonly StackName[] = ['probe-tool', 'probe-tool', 'python-requests', 'ruby', 'shell-loop'];
 /** From a tool's full speed to slower than a hand. */
 const ANY_PACE = [2, 30_000] as const;
 
@@ -135,7 +130,15 @@ export const BAD_KINDS: Readonly<Record<string, Kind>> = {
   },
   'graphql-abuse': attackOf(['OAT-015', 'API4'], 1, 0, [...ANY, 'scan-tool'], MASKS, [5, 6000], graphqlAbuse),
   'spam-posting': attackOf(['OAT-017'], 0.7, 3, ANY, MASKS, [500, 90_000], spamPosting),
-  reconnaissance: attackOf(['OAT-018'], 2.5, 6, [...ANY, 'scan-tool'], MASKS, [100, 30_000], reconnaissance),
+  reconnaissance: attackOf(
+    ['OAT-018'],
+    2.5,
+    6,
+    [...ANY, 'scan-tool', ...PROBERS, ...PROBERS],
+    MASKS,
+    [3, 30_000],
+    reconnaissance,
+  ),
   'hijacked-key': {
     ...attackOf(['API1', 'API2'], 2, 0, [...LIBRARIES, 'jsforce'], NO_MASK, [5, 15_000], hijackedKey),
     turns: true,
@@ -154,7 +157,15 @@ export const BAD_KINDS: Readonly<Record<string, Kind>> = {
   scalping: attackOf(['OAT-005'], 1.2, 0, ANY, MASKS, [50, 8000], scalping),
   'cashing-out': attackOf(['OAT-012'], 1.2, 0, ANY, MASKS, [200, 40_000], cashingOut),
   'account-aggregation': attackOf(['OAT-020'], 0.8, 0, [...LIBRARIES, 'headless'], MASKS, [50, 10_000], accountAggregation),
-  footprinting: attackOf(['OAT-018'], 1.5, 1.5, [...LIBRARIES, 'scan-tool', 'fuzz-tool'], MASKS, [10, 20_000], footprinting),
+  footprinting: attackOf(
+    ['OAT-018'],
+    1.5,
+    1.5,
+    [...LIBRARIES, 'scan-tool', 'fuzz-tool', ...PROBERS],
+    MASKS,
+    [3, 20_000],
+    footprinting,
+  ),
   'schema-fuzzing': attackOf(
     ['OAT-014'],
     1.5,

@@ -2,8 +2,10 @@
 import { type Context, type Course, enter, type Part, type Step } from './actor.ts';
 import { accountCreation, cashingOut, smsPumping } from './bad-accounts.ts';
 import { credentialStuffing, otpGuessing, passwordSpraying, tokenGuessing, userEnumeration } from './bad-credentials.ts';
-import { footprinting, injectionScan, parameterFuzzing, schemaFuzzing, vulnerabilityScan } from './bad-holes.ts';
+import { parameterFuzzing, schemaFuzzing } from './bad-fuzzing.ts';
+import { injectionScan, vulnerabilityScan } from './bad-holes.ts';
 import { idEnumeration, keyEnumeration } from './bad-ids.ts';
+import { footprinting } from './bad-looks.ts';
 import { cardTesting, couponGuessing, inventoryHolding } from './bad-money.ts';
 import { spamPosting } from './bad-nuisances.ts';
 import { scraping } from './bad-scraping.ts';

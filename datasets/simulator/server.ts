@@ -261,8 +261,7 @@ function replyUnknown(state: State, ask: Ask, at: number): Reply {
   if (ask.wish === 'found') return { status: ask.method === 'POST' ? rules.created : 200, bytes: 30 + (rules.errorBytes >> 2) };
   if (rules.filter > 0 && ask.path.startsWith('/.')) return { status: rules.filter };
   if (rules.asksFirst && !(ask.credential && isGood(ask.credential, at))) return { status: rules.unauthorized };
-  if (rules.soft404) return { status: 200, bytes: 1421 };
-  return { status: 404 };
+  return rules.unknown === 200 ? { status: 200, bytes: 1421 } : { status: rules.unknown };
 }
 
 /** Files exist by name: one in twelve that were never put is not there. */
