@@ -93,8 +93,8 @@ export interface Rules {
   /** Share of odd values answered as if they were none, as invalid; the rest are server errors. */
   readonly oddIgnored: number;
   readonly oddInvalid: number;
-  /** Unknown paths are answered with a page and 200. */
-  readonly soft404: boolean;
+  /** Of unknown paths: some gateways forbid what they have no route for, some show a page and say 200. */
+  readonly unknown: number;
   /** Without a credential everything is refused before the path is looked at. */
   readonly asksFirst: boolean;
   /** Ownership of objects is not checked: a hole that enumerations live on. */
@@ -509,7 +509,7 @@ function drawRules(random: Random, isSite: boolean, { quicker, fitted }: ApiSett
     filter: random.pick([0, 0, 0, 403, 403, 406, 400]),
     oddIgnored: random.real(0.1, 0.9),
     oddInvalid: random.real(0.3, 0.95),
-    soft404: random.chance(0.06),
+    unknown: random.pick([404, 404, 404, 404, 404, 404, 404, 404, 404, 404, 200, 403, 403, 400, 405]),
     asksFirst: !isSite && random.chance(0.3),
     hasHole: random.chance(0.2),
     auth: isSite ? 'open' : random.pick(['key', 'token', 'token', 'mixed', 'mixed', 'mixed', 'open']),

@@ -19,8 +19,8 @@ import {
   step,
   tryLogin,
 } from './actor.ts';
-import { drawOrder } from './bad-data.ts';
 import { PROBES } from './bad-holes.ts';
+import { drawOrder } from './bad-ids.ts';
 
 export function* credentialStuffing(ctx: Context): Course {
   const { random, api } = ctx;

@@ -4,6 +4,7 @@
  */
 
 import { attackOf, type Kind } from './actor.ts';
+import { accountCreation, cashingOut, smsPumping } from './bad-accounts.ts';
 import {
   credentialStuffing,
   distributedStuffing,
@@ -14,38 +15,23 @@ import {
   tokenGuessing,
   userEnumeration,
 } from './bad-credentials.ts';
+import { accountAggregation, distributedEnumeration, distributedScraping } from './bad-data.ts';
+import { parameterFuzzing, schemaFuzzing } from './bad-fuzzing.ts';
+import { graphqlAbuse } from './bad-graphql.ts';
+import { injectionScan, pathTraversal, vulnerabilityScan } from './bad-holes.ts';
+import { idEnumeration, keyEnumeration } from './bad-ids.ts';
+import { footprinting, reconnaissance } from './bad-looks.ts';
 import {
-  accountAggregation,
-  distributedEnumeration,
-  distributedScraping,
-  graphqlAbuse,
-  idEnumeration,
-  keyEnumeration,
-  scraping,
-} from './bad-data.ts';
-import {
-  footprinting,
-  injectionScan,
-  parameterFuzzing,
-  pathTraversal,
-  reconnaissance,
-  schemaFuzzing,
-  vulnerabilityScan,
-} from './bad-holes.ts';
-import {
-  accountCreation,
   cardCracking,
   cardTesting,
-  cashingOut,
   couponGuessing,
   distributedCardTesting,
-  flood,
   giftCardCracking,
   inventoryHolding,
   scalping,
-  smsPumping,
-  spamPosting,
 } from './bad-money.ts';
+import { flood, spamPosting } from './bad-nuisances.ts';
+import { scraping } from './bad-scraping.ts';
 import { hijackedKey, hijackedSession, mixedAttack } from './bad-turns.ts';
 import type { StackName } from './stacks.ts';
 import { BROWSERS, LIBRARIES, MOBILE } from './stacks.ts';
@@ -56,6 +42,9 @@ const FEW_MASKS = { none: 8, browser: 2, 'full-browser': 1, 'whole-browser': 0.5
 const SWARM_MASKS = { none: 3, 'own-name': 1, browser: 2, 'whole-browser': 3, 'whole-app': 3, twin: 1.5 } as const;
 const NO_MASK = { none: 1 } as const;
 const ANY: readonly StackName[] = [...LIBRARIES, ...LIBRARIES, ...BROWSERS, ...MOBILE, 'headless'];
+/** Loops of one call a process, and downloaders. */
+const SHELL: readonly StackName[] = ['shell-loop', 'shell-loop', 'shell-loop', 'download-tool', 'download-tool', 'wget'];
+const PROBERS: readonly StackName[] = ['probe-tool', 'probe-tool', 'python-requests', 'ruby', 'shell-loop'];
 /** From a tool's full speed to slower than a hand. */
 const ANY_PACE = [2, 30_000] as const;
 
@@ -80,8 +69,24 @@ export const BAD_KINDS: Readonly<Record<string, Kind>> = {
   ),
   'password-spraying': attackOf(['OAT-007'], 1.5, 1, [...ANY, 'hydra'], MASKS, [500, 200_000], passwordSpraying),
   'token-guessing': attackOf(['API2'], 2, 0, [...LIBRARIES, 'fuzz-tool', 'fuzz-tool'], MASKS, [2, 8000], tokenGuessing),
-  'id-enumeration': attackOf(['API1'], 5, 0.5, [...ANY, 'fuzz-tool', 'scrapy'], MASKS, [2, 15_000], idEnumeration),
-  scraping: attackOf(['OAT-011'], 5, 6, [...ANY, 'scrapy', 'scrapy', 'copy-tool', 'headless'], MASKS, ANY_PACE, scraping),
+  'id-enumeration': attackOf(
+    ['API1'],
+    5,
+    0.5,
+    [...ANY, 'fuzz-tool', 'scrapy', ...SHELL, ...SHELL],
+    MASKS,
+    ANY_PACE,
+    idEnumeration,
+  ),
+  scraping: attackOf(
+    ['OAT-011'],
+    5,
+    6,
+    [...ANY, 'scrapy', 'scrapy', 'copy-tool', 'headless', ...SHELL],
+    MASKS,
+    ANY_PACE,
+    scraping,
+  ),
   'vulnerability-scan': attackOf(
     ['OAT-014'],
     4,
@@ -120,23 +125,47 @@ export const BAD_KINDS: Readonly<Record<string, Kind>> = {
   flood: attackOf(['OAT-015'], 2, 2, ['wrk', 'wrk', 'load-tool', ...LIBRARIES, 'headless'], FEW_MASKS, [0.5, 60], flood),
   'inventory-holding': attackOf(['OAT-021'], 1.5, 0, ANY, MASKS, [200, 60_000], inventoryHolding),
   'hijacked-session': {
-    ...attackOf(['API2'], 2, 0, [...MOBILE, ...BROWSERS, ...LIBRARIES], NO_MASK, [30, 9000], hijackedSession),
+    ...attackOf(['API2'], 2.5, 0, [...MOBILE, ...BROWSERS, ...LIBRARIES], NO_MASK, [30, 20_000], hijackedSession),
     turns: true,
   },
   'graphql-abuse': attackOf(['OAT-015', 'API4'], 1, 0, [...ANY, 'scan-tool'], MASKS, [5, 6000], graphqlAbuse),
   'spam-posting': attackOf(['OAT-017'], 0.7, 3, ANY, MASKS, [500, 90_000], spamPosting),
-  reconnaissance: attackOf(['OAT-018'], 2.5, 6, [...ANY, 'scan-tool'], MASKS, [100, 30_000], reconnaissance),
+  reconnaissance: attackOf(
+    ['OAT-018'],
+    2.5,
+    6,
+    [...ANY, 'scan-tool', ...PROBERS, ...PROBERS],
+    MASKS,
+    [3, 30_000],
+    reconnaissance,
+  ),
   'hijacked-key': {
-    ...attackOf(['API1', 'API2'], 1.5, 0, [...LIBRARIES, 'jsforce'], NO_MASK, [10, 3000], hijackedKey),
+    ...attackOf(['API1', 'API2'], 2, 0, [...LIBRARIES, 'jsforce'], NO_MASK, [5, 15_000], hijackedKey),
     turns: true,
   },
-  'key-enumeration': attackOf(['API1'], 2, 0, [...LIBRARIES, 'scrapy', 'fuzz-tool'], MASKS, [3, 8000], keyEnumeration),
+  'key-enumeration': attackOf(
+    ['API1'],
+    2,
+    0,
+    [...LIBRARIES, 'scrapy', 'fuzz-tool', ...SHELL],
+    MASKS,
+    [2, 30_000],
+    keyEnumeration,
+  ),
   'gift-card-cracking': attackOf(['OAT-002'], 1.2, 0, ANY, MASKS, [5, 15_000], giftCardCracking),
   'card-cracking': attackOf(['OAT-010'], 1.2, 0, ANY, MASKS, [50, 20_000], cardCracking),
   scalping: attackOf(['OAT-005'], 1.2, 0, ANY, MASKS, [50, 8000], scalping),
   'cashing-out': attackOf(['OAT-012'], 1.2, 0, ANY, MASKS, [200, 40_000], cashingOut),
   'account-aggregation': attackOf(['OAT-020'], 0.8, 0, [...LIBRARIES, 'headless'], MASKS, [50, 10_000], accountAggregation),
-  footprinting: attackOf(['OAT-018'], 1.5, 1.5, [...LIBRARIES, 'scan-tool', 'fuzz-tool'], MASKS, [10, 20_000], footprinting),
+  footprinting: attackOf(
+    ['OAT-018'],
+    1.5,
+    1.5,
+    [...LIBRARIES, 'scan-tool', 'fuzz-tool', ...PROBERS],
+    MASKS,
+    [3, 20_000],
+    footprinting,
+  ),
   'schema-fuzzing': attackOf(
     ['OAT-014'],
     1.5,

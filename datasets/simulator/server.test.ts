@@ -42,7 +42,7 @@ function serverWith(rules: Partial<Rules> = {}, resource: Partial<Resource> = {}
     faults: 0,
     outages: 0,
     filter: 0,
-    soft404: false,
+    unknown: 404,
     asksFirst: false,
     hasHole: false,
     auth: 'token',
@@ -163,7 +163,7 @@ test('a copy that is still good is answered with 304 and no body', () => {
 
 test('unknown paths: 404, or 200 where a page answers for all, or 401 where credentials are asked first', () => {
   assert.equal(serverWith().ask('/nothing').status, 404);
-  assert.equal(serverWith({ soft404: true }).ask('/nothing').status, 200);
+  assert.equal(serverWith({ unknown: 200 }).ask('/nothing').status, 200);
   assert.equal(serverWith({ asksFirst: true }).ask('/nothing').status, 401);
 });
 

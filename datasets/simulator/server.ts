@@ -24,6 +24,8 @@ export const ALL = -1;
  * client hangs up, `found` a code in the path that is right, `file` and `part` a file that is there, all of it or a range.
  * A number is the status that the operator set for such a call, whatever else is asked: a route that moved, a signature
  * that no longer fits, a lock.
+ * client hangs up, `found` a code or a route in the path that is right, `forbidden` what is not this account's to do,
+ * `limited` a limit on this one action.
  */
 export type Wish =
   | 'declined'
@@ -36,6 +38,8 @@ export type Wish =
   | 'found'
   | 'file'
   | 'part'
+  | 'forbidden'
+  | 'limited'
   | number;
 
 export interface Login {
@@ -216,7 +220,8 @@ function replyObject(state: State, ask: Ask, at: number): Reply {
   if (ask.method === 'OPTIONS' && !rules.asksFirst) return { status: random.chance(0.7) ? 204 : 200, bytes: 0 };
   const refused = resource.isPrivate || isWrite(ask.method) ? refuse(state, ask, at) : null;
   if (refused) return refused;
-  if (ask.wish) return replyWish(state, ask.wish) ?? { status: 200, bytes: sizeOf(state, ask, resource.bytes) };
+  if (ask.wish && ask.wish !== 'found')
+    return replyWish(state, ask.wish) ?? { status: 200, bytes: sizeOf(state, ask, resource.bytes) };
   if (id === null)
     return isWrite(ask.method)
       ? { status: rules.created, bytes: madeBytes(state, resource.bytes >> 1) }
@@ -259,11 +264,12 @@ function replyUnknown(state: State, ask: Ask, at: number): Reply {
   const { api, rules } = state;
   if (ask.path.startsWith(api.dav)) return replyDav(state, ask, at);
   if (ask.path.startsWith(api.scim)) return replyScim(state, ask, at);
-  if (ask.wish === 'found') return { status: 200, bytes: 30 + (rules.errorBytes >> 2) };
+  const told = ask.wish && ask.wish !== 'odd' && ask.wish !== 'attack' ? replyWish(state, ask.wish) : null;
+  if (told) return told;
+  if (ask.wish === 'found') return { status: ask.method === 'POST' ? rules.created : 200, bytes: 30 + (rules.errorBytes >> 2) };
   if (rules.filter > 0 && ask.path.startsWith('/.')) return { status: rules.filter };
   if (rules.asksFirst && !(ask.credential && isGood(ask.credential, at))) return { status: rules.unauthorized };
-  if (rules.soft404) return { status: 200, bytes: 1421 };
-  return { status: 404 };
+  return rules.unknown === 200 ? { status: 200, bytes: 1421 } : { status: rules.unknown };
 }
 
 /** A folder's files are of one order of magnitude, from pictures to archives. */
@@ -306,6 +312,10 @@ function replyWish({ rules, random }: State, wish: Wish): Reply | null {
       return { status: rules.missing };
     case 'found':
       return null;
+    case 'forbidden':
+      return { status: random.chance(0.9) ? rules.denied : 403 };
+    case 'limited':
+      return { status: rules.limited, retryAfterMs: rules.tellsWait ? rules.retryAfterMs : 0, isLimited: true };
     default:
       if (random.chance(rules.oddIgnored)) return null;
       return { status: random.chance(rules.oddInvalid) ? rules.invalid : 500 };
@@ -319,7 +329,8 @@ function replyEndpoint(state: State, ask: Ask, at: number, endpoint: Endpoint): 
   if (endpoint.does === 'refresh') return replyRefresh(state, ask, at);
   const refused = endpoint.isOpen ? null : refuse(state, ask, at);
   if (refused) return refused;
-  if (ask.wish) return replyWish(state, ask.wish) ?? { status: 200, bytes: sizeOf(state, ask, endpoint.bytes) };
+  if (ask.wish && ask.wish !== 'found')
+    return replyWish(state, ask.wish) ?? { status: 200, bytes: sizeOf(state, ask, endpoint.bytes) };
   if (endpoint.does === 'admin' && ask.credential?.owner !== ALL) return { status: ask.credential ? 403 : rules.unauthorized };
   const isRead = ask.method === 'GET' || ask.method === 'HEAD';
   if (!isRead && (endpoint.does === 'page' || endpoint.does === 'asset' || endpoint.does === 'read')) return { status: 405 };
@@ -327,6 +338,7 @@ function replyEndpoint(state: State, ask: Ask, at: number, endpoint: Endpoint): 
   const makes =
     endpoint.does === 'signup' ||
     endpoint.does === 'upload' ||
+    endpoint.does === 'form' ||
     endpoint.does === 'payment' ||
     endpoint.does === 'payout' ||
     endpoint.does === 'jobs';
