@@ -91,7 +91,7 @@ export function oldPath(ctx: Context): string {
   return random.pick([
     () => `${oldBase(ctx)}/${random.pick(OLD_NAMES)}`,
     () => `${api.base}/${random.pick(OLD_NAMES)}`,
-    () => `${oldBase(ctx)}${resource.path}`,
+    () => `${oldBase(ctx)}${resource.path.slice(api.base.length)}`,
     () => `${resource.path}.${random.pick(['json', 'xml', 'php', 'aspx'])}`,
     () => `${resource.path}/${random.pick(['list', 'all', 'latest', 'count', 'recent'])}-v${random.int(1, 3)}`,
   ])();

@@ -150,7 +150,7 @@ export const GOOD_KINDS: Readonly<Record<string, Kind>> = {
   ),
   'by-hand': kindOf(
     1.2,
-    0,
+    0.4,
     ['curl', 'curl', 'postman', 'postman', 'http-tool', 'http-tool', 'wget', 'powershell'],
     OWN,
     [2000, 60_000],
@@ -165,7 +165,7 @@ export const GOOD_KINDS: Readonly<Record<string, Kind>> = {
     textBrowser,
   ),
   download: kindOf(1.2, 0.4, [...LIBRARIES, 'wget', 'curl', 'rclone'], OWN, [5, 8000], download),
-  'outdated-client': kindOf(1.5, 0, [...MOBILE, ...LIBRARIES, 'device', 'old-browser'], OWN, [30, 30_000], outdatedClient),
+  'outdated-client': kindOf(1.5, 0.5, [...MOBILE, ...LIBRARIES, 'device', 'old-browser'], OWN, [30, 30_000], outdatedClient),
   'moved-api': kindOf(1, 0, [...SYNCS, ...MOBILE, 'device', 'device'], OWN, [20, 30_000], movedApi),
   'revoked-key': kindOf(1.3, 0, [...SYNCS, ...BACKENDS, 'device', 'device'], OWN, [20, 60_000], revokedKey),
   'point-of-sale': kindOf(1.2, 0, TILLS, OWN, [300, 60_000], pointOfSale),

@@ -229,6 +229,20 @@ const ENTRANCES = [
   null,
 ];
 
+/** What browsers and phones ask every site for, whether it is there or not. */
+const ASKED_UNASKED = [
+  '/apple-touch-icon-120x120-precomposed.png',
+  '/apple-touch-icon-precomposed.png',
+  '/apple-touch-icon.png',
+  '/browserconfig.xml',
+  '/manifest.json',
+  '/.well-known/assetlinks.json',
+  '/.well-known/apple-app-site-association',
+  '/.well-known/change-password',
+  '/opensearch.xml',
+  '/ads.txt',
+];
+
 export function* webVisitor(ctx: Context): Course {
   const { random, api } = ctx;
   const seen = new Map<string, number>();
@@ -241,6 +255,7 @@ export function* webVisitor(ctx: Context): Course {
       yield* call(ctx, step(ctx, 'GET', '/favicon.ico', { waitMs: 60 }));
     }
     if (random.chance(0.03)) yield* call(ctx, step(ctx, 'GET', `${api.pages[page]}x`, { referer }));
+    if (random.chance(0.06)) yield* call(ctx, step(ctx, 'GET', random.pick(ASKED_UNASKED), { waitMs: random.log(20, 900) }));
     // Some come back hours later.
     if (random.chance(0.06)) yield* call(ctx, step(ctx, 'GET', '/', { waitMs: random.log(1.8e6, 2e7) }));
     referer = random.chance(0.9) ? `https://${api.host}${api.pages[page]}` : null;

@@ -19,9 +19,11 @@ import {
   write,
 } from './actor.ts';
 import { idOf, type Resource } from './api.ts';
+import { apiTest, byHand } from './good-developers.ts';
 import { drawUsed, interleave, missingItem, otpStep, ownNumber } from './good-habits.ts';
 import { cronExport, iotTelemetry, microservice, partnerSync } from './good-partners.ts';
 import { appUser, browserApp, mobileApp, searchUser } from './good-people.ts';
+import { pointOfSale } from './good-shops.ts';
 import { outdatedClient, revokedKey, staleSync, webhookSender } from './good-stubborn.ts';
 import { ALL, type Credential } from './server.ts';
 
@@ -222,6 +224,9 @@ const TENANTS = [
   webhookSender,
   signInGateway,
   supportAgent,
+  pointOfSale,
+  apiTest,
+  byHand,
 ];
 
 /** A company's only way out: different good programs behind one address, each with its key, its pace and its troubles. */

@@ -149,9 +149,11 @@ export function* staleSync(ctx: Context): Course {
 
 interface Hook {
   readonly path: string;
+  /** What is not known as a target is there all the same while it works. */
+  readonly told: Partial<Step>;
   /** Share of its deliveries that fail, and how. */
   readonly failing: number;
-  readonly wish: Wish | undefined;
+  readonly wish: Wish;
 }
 
 /** A target works, works mostly, or is gone, wrongly signed or broken for good. */
@@ -162,7 +164,12 @@ function drawHook(ctx: Context): Hook {
   const path = isKnown ? random.pick(api.all('hook')) : random.pick(made);
   const failing = random.weighted({ never: 5, some: 3, always: 2 });
   const share = failing === 'never' ? 0 : failing === 'some' ? random.real(0.02, 0.6) : 1;
-  return { path, failing: share, wish: random.pick([401, 403, 404, 404, 410, 400, 422, 500, 503, 'invalid'] as const) };
+  return {
+    path,
+    told: isKnown ? {} : { wish: 'found' },
+    failing: share,
+    wish: random.pick([401, 403, 404, 404, 410, 400, 422, 500, 503, 'invalid'] as const),
+  };
 }
 
 /** Delivers events to one target or many; what fails is sent again, later each time, for hours where nobody mends it. */
@@ -173,12 +180,11 @@ export function* webhookSender(ctx: Context): Course {
   const firstMs = random.log(200, 60_000);
   const factor = random.real(1, 3);
   for (let left = size(ctx, 1, random.chance(0.2) ? 800 : 120); left > 0; left--) {
-    const { path, failing, wish } = random.pick(hooks);
+    const { path, told: works, failing, wish } = random.pick(hooks);
     const delivery = write(ctx, 'POST', path, { bodyBytes: random.logInt(200, 20_000) });
     for (let tries = 0, fails = random.chance(failing); tries <= retries; tries++) {
       const waitMs = tries === 0 ? delivery.waitMs : firstMs * factor ** Math.min(tries, 9);
-      // What is not known as a target is there all the same while it works.
-      const told = fails ? (wish === undefined ? {} : { wish }) : path.length > 20 ? ({ wish: 'found' } as const) : {};
+      const told = fails ? { wish } : works;
       const { status } = yield* call(ctx, { ...delivery, ...told, waitMs });
       if (status < 400 || status === 410) break;
       fails = random.chance(Math.max(failing, 0.3));
@@ -229,7 +235,11 @@ export function* tokenLoop(ctx: Context): Course {
   yield* signIn(ctx, true);
   const resource = pickResource(ctx, true);
   const path = random.pick([api.at('me'), resource.path, `${resource.path}/${idOf(resource, ownNumber(ctx, resource))}`]);
-  const how = random.weighted({ losesIt: 4, isDead: 2, hammersRefresh: 2, renewsAlways: 1, logsInAlways: 1 });
+  const how = random.weighted({ losesIt: 4, isDead: 2, hammersRefresh: 2, renewsAlways: 1, logsInAlways: 1, oldPassword: 1.5 });
+  if (how === 'oldPassword') {
+    yield* oldPassword(ctx);
+    return;
+  }
   if (how === 'isDead' || how === 'hammersRefresh') yield* deadToken(ctx, path, how === 'hammersRefresh');
   else if (how === 'losesIt') yield* losesToken(ctx, path);
   else
@@ -239,6 +249,19 @@ export function* tokenLoop(ctx: Context): Course {
       for (let calls = random.int(1, 3); calls > 0; calls--)
         yield* call(ctx, step(ctx, 'GET', path, { waitMs: random.log(1, 400) }));
     }
+}
+
+/** A saved password that was changed elsewhere: tried again and again, until its owner types the new one in. */
+function* oldPassword(ctx: Context): Part<void> {
+  const { random } = ctx;
+  const backoff = drawBackoff(ctx);
+  const leastMs = random.log(300, 60_000);
+  const bodyBytes = random.int(38, 90);
+  for (let n = 0, count = size(ctx, 3, random.chance(0.2) ? 400 : 60); n < count; n++)
+    yield* signIn(ctx, false, { waitMs: leastMs + backoff(n), bodyBytes });
+  if (!random.chance(0.6)) return;
+  yield* signIn(ctx, true, { waitMs: random.log(5000, 600_000) });
+  yield* browse(ctx, pickResource(ctx), 0, random.int(0, 4));
 }
 
 function* renewToken(ctx: Context, more: Partial<Step> = {}): Part {

@@ -78,14 +78,14 @@ export function* crawler(ctx: Context): Course {
   const known = new Map<string, number>();
   for (let n = 0, count = size(ctx, 1, random.chance(0.2) ? 800 : 200); n < count && !givesUp(ctx); n++) {
     const quick = n % burst === 0 ? {} : { alongside: true, waitMs: random.log(1, 120) };
-    if (random.chance(stale)) yield* call(ctx, step(ctx, 'GET', oldPage(ctx), quick));
+    if (random.chance(stale)) yield* ask(ctx, step(ctx, 'GET', oldPage(ctx), quick));
     else if (random.chance(objects)) yield* browse(ctx, resource, random.int(0, 20), random.int(0, 4));
     else {
       const isPage = random.chance(0.85) || api.images.length === 0;
       const path = fromMap ? api.pages[n % api.pages.length]! : random.pick(isPage ? api.pages : api.images);
       const seenAt = known.get(path) ?? (random.chance(0.2) ? ctx.now - 3600_000 : undefined);
       const method = random.chance(0.03) ? 'HEAD' : 'GET';
-      const answer = yield* call(ctx, step(ctx, method, path, { ...quick, ...(seenAt === undefined ? {} : { seenAt }) }));
+      const answer = yield* ask(ctx, step(ctx, method, path, { ...quick, ...(seenAt === undefined ? {} : { seenAt }) }));
       known.set(path, answer.at);
     }
   }
