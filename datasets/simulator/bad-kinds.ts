@@ -31,6 +31,7 @@ import {
   scalping,
 } from './bad-money.ts';
 import { flood, spamPosting } from './bad-nuisances.ts';
+import { privilegeProbing, webhookAbuse } from './bad-reaching.ts';
 import { scraping } from './bad-scraping.ts';
 import { hijackedKey, hijackedSession, mixedAttack } from './bad-turns.ts';
 import type { StackName } from './stacks.ts';
@@ -176,6 +177,16 @@ export const BAD_KINDS: Readonly<Record<string, Kind>> = {
     schemaFuzzing,
   ),
   'mixed-attack': attackOf(['OAT-014', 'OAT-008', 'OAT-011', 'API1'], 1.5, 0.5, ANY, MASKS, [5, 10_000], mixedAttack),
+  'webhook-abuse': attackOf(['API7'], 1.2, 0, [...ANY, 'scan-tool'], MASKS, [20, 30_000], webhookAbuse),
+  'privilege-probing': attackOf(
+    ['API5', 'API3'],
+    1.8,
+    0,
+    [...ANY, 'fuzz-tool', 'postman', ...SHELL],
+    MASKS,
+    [5, 30_000],
+    privilegeProbing,
+  ),
   'distributed-stuffing': fromMany([50, 400], attackOf(['OAT-008'], 0.45, 0.4, ANY, SWARM_MASKS, ANY_PACE, distributedStuffing)),
   'distributed-scraping': fromMany(
     [30, 200],
