@@ -20,19 +20,22 @@ import {
   tryLogin,
 } from './actor.ts';
 import { type Does, word } from './api.ts';
-import { anyShare, campaign, drawBodySize } from './bad-habits.ts';
+import { anyShare, campaign, drawBodySize, drawOutcomes, rests, tries, warmUp } from './bad-habits.ts';
 import { PROBES } from './bad-holes.ts';
 import { drawOrder } from './bad-ids.ts';
 
 export function* credentialStuffing(ctx: Context): Course {
   const { random, api } = ctx;
-  const luck = hits(ctx, [0, 0.005, 0.02, 0.05]);
-  const preflight = random.chance(0.2);
+  const luck = hits(ctx, [0, 0.005, 0.02, 0.05, 0.15]);
+  const preflight = random.pick([0, 0, 0, 0.3, 1]);
   const cover = random.pick([0, 0, 0.05, 0.3]);
-  for (let left = effort(ctx, 150); left > 0 && !isStopped(ctx); left--) {
-    if (preflight) yield* call(ctx, step(ctx, 'GET', api.isSite ? api.at('login') : '/', { credential: null }));
+  const uses = random.pick([0, 0.6, 1]);
+  rests(ctx);
+  if (random.chance(0.3)) yield* warmUp(ctx);
+  for (let left = tries(ctx, 150); left > 0 && !isStopped(ctx); left--) {
+    if (random.chance(preflight)) yield* call(ctx, step(ctx, 'GET', api.isSite ? api.at('login') : '/', { credential: null }));
     const answer = yield* ask(ctx, tryLogin(ctx, random.int(0, 1e6), random.chance(luck)));
-    if (answer.credential && random.chance(0.6)) yield* plunder(ctx, answer.credential);
+    if (answer.credential && random.chance(uses)) yield* plunder(ctx, answer.credential);
     yield* pretend(ctx, cover);
   }
 }
@@ -144,15 +147,18 @@ export function* userEnumeration(ctx: Context): Course {
 export function* lowAndSlow(ctx: Context): Course {
   const { random, api } = ctx;
   const resource = pickResource(ctx, true);
-  const doing = random.weighted({ login: 3, ids: api.isSite ? 0 : 3, probe: 2, code: api.isSite ? 0 : 1 });
-  if (doing === 'ids') yield* enter(ctx);
+  const onApi = api.isSite ? 0 : 1;
+  const doing = random.weighted({ login: 3, ids: 3 * onApi, probe: 2, code: onApi, pay: onApi, admin: onApi });
+  if (doing !== 'login' && doing !== 'probe') yield* enter(ctx);
+  const outcome = drawOutcomes(ctx, { declined: 3, forbidden: 2, invalid: 1 });
   const order = drawOrder(ctx, resource, random.int(0, resource.count - 1));
   const cover = random.pick([0, 0.1, 0.4]);
   for (let i = 0, count = random.logInt(3, 90); i < count; i++) {
     if (doing === 'login') yield* ask(ctx, tryLogin(ctx, random.int(0, 1e6), random.chance(0.02)));
     else if (doing === 'ids') yield* ask(ctx, step(ctx, 'GET', `${resource.path}/${order(i)}`));
     else if (doing === 'probe') yield* ask(ctx, step(ctx, 'GET', random.pick(PROBES)));
-    else yield* ask(ctx, post(ctx, 'coupon', { wish: 'declined' }));
+    else if (doing === 'admin') yield* ask(ctx, step(ctx, 'GET', random.pick(api.all('admin'))));
+    else yield* ask(ctx, post(ctx, doing === 'pay' ? 'payment' : 'coupon', { bodyBytes: random.int(20, 300), ...outcome() }));
     yield* pretend(ctx, cover);
   }
 }
