@@ -328,9 +328,9 @@ export function hits(ctx: Context, choices: readonly number[]): number {
   return ctx.fitted ? okShareOf(ctx.fitted) : ctx.random.pick(choices);
 }
 
-/** Some give up where they meet a wall of refusals; tools do not. */
+/** Some give up where they meet a wall of refusals; tools go on to the end of their lists. */
 export function isStopped(ctx: Context): boolean {
-  return ctx.failRun >= ctx.manners.patience * 8;
+  return ctx.failRun >= 8 * ctx.manners.patience ** 1.5;
 }
 
 /** A few look around as people and apps do, before or in between. */

@@ -1,6 +1,7 @@
 /** Attacks on data from many addresses, or through many accounts. */
 import {
   ask,
+  browse,
   type Context,
   type Course,
   effort,
@@ -61,14 +62,18 @@ export function* distributedScraping(ctx: Context): Course {
  */
 export function* accountAggregation(ctx: Context): Course {
   const { random, api } = ctx;
-  const wrong = random.real(0.02, 0.15);
+  // A list that was bought, or tried before, has hardly a wrong one left.
+  const wrong = random.pick([0, 0, 0.02, 0.1, 0.3]);
+  const looks = random.chance(0.8);
+  const items = random.pick([0, 0, 1, 4, 8]);
+  const codes = random.pick([0, 0, 0, 0.4]);
   const wanted = Array.from({ length: random.int(1, 3) }, () => pickResource(ctx, true));
-  for (let left = effort(ctx, 60); left > 0 && !isStopped(ctx); left--) {
+  for (let left = effort(ctx, 60); left > 0 && !isStopped(ctx); left -= 3) {
     const { credential } = yield* ask(ctx, tryLogin(ctx, random.int(0, 1e6), !random.chance(wrong)));
     if (!credential) continue;
     ctx.credential = credential;
-    yield* ask(ctx, step(ctx, 'GET', api.at('me')));
-    for (const resource of wanted) yield* ask(ctx, listStep(ctx, resource, 0));
-    left -= 2;
+    if (looks) yield* ask(ctx, step(ctx, 'GET', api.at('me')));
+    for (const resource of wanted) yield* browse(ctx, resource, 0, random.int(0, items));
+    if (random.chance(codes)) yield* ask(ctx, step(ctx, 'GET', random.pick(api.all('giftcard'))));
   }
 }

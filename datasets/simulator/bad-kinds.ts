@@ -31,6 +31,7 @@ import {
   scalping,
 } from './bad-money.ts';
 import { flood, spamPosting } from './bad-nuisances.ts';
+import { privilegeProbing, webhookAbuse } from './bad-reaching.ts';
 import { scraping } from './bad-scraping.ts';
 import { hijackedKey, hijackedSession, mixedAttack } from './bad-turns.ts';
 import type { StackName } from './stacks.ts';
@@ -67,8 +68,8 @@ export const BAD_KINDS: Readonly<Record<string, Kind>> = {
     [2, 8000],
     passwordCracking,
   ),
-  'password-spraying': attackOf(['OAT-007'], 1.5, 1, [...ANY, 'hydra'], MASKS, [500, 200_000], passwordSpraying),
-  'token-guessing': attackOf(['API2'], 2, 0, [...LIBRARIES, 'fuzz-tool', 'fuzz-tool'], MASKS, [2, 8000], tokenGuessing),
+  'password-spraying': attackOf(['OAT-007'], 1.5, 1, [...ANY, 'hydra'], MASKS, [50, 200_000], passwordSpraying),
+  'token-guessing': attackOf(['API2'], 2, 0, [...LIBRARIES, 'fuzz-tool', 'fuzz-tool'], MASKS, [2, 30_000], tokenGuessing),
   'id-enumeration': attackOf(
     ['API1'],
     5,
@@ -116,20 +117,20 @@ export const BAD_KINDS: Readonly<Record<string, Kind>> = {
   ),
   'path-traversal': attackOf(['OAT-014'], 1, 2.5, [...LIBRARIES, 'fuzz-tool', 'scan-tool'], MASKS, [3, 6000], pathTraversal),
   'low-and-slow': attackOf(['OAT-007', 'OAT-002', 'OAT-014', 'API1'], 3, 1.5, ANY, MASKS, [4000, 400_000], lowAndSlow),
-  'card-testing': attackOf(['OAT-001'], 2, 0, ANY, MASKS, [100, 40_000], cardTesting),
+  'card-testing': attackOf(['OAT-001'], 2, 0, ANY, MASKS, [20, 40_000], cardTesting),
   'coupon-guessing': attackOf(['OAT-002'], 2, 0, ANY, MASKS, [5, 15_000], couponGuessing),
-  'account-creation': attackOf(['OAT-019'], 2, 0, ANY, MASKS, [100, 60_000], accountCreation),
-  'sms-pumping': attackOf(['API6'], 1.5, 0, ANY, MASKS, [100, 40_000], smsPumping),
-  'otp-guessing': attackOf(['OAT-007', 'API2'], 1.2, 0, ANY, MASKS, [3, 8000], otpGuessing),
+  'account-creation': attackOf(['OAT-019'], 2, 0, ANY, MASKS, [20, 60_000], accountCreation),
+  'sms-pumping': attackOf(['API6'], 1.5, 0, ANY, MASKS, [20, 40_000], smsPumping),
+  'otp-guessing': attackOf(['OAT-007', 'API2'], 1.2, 0, ANY, MASKS, [2, 30_000], otpGuessing),
   'user-enumeration': attackOf(['OAT-007'], 1.5, 1, ANY, MASKS, [5, 15_000], userEnumeration),
-  flood: attackOf(['OAT-015'], 2, 2, ['wrk', 'wrk', 'load-tool', ...LIBRARIES, 'headless'], FEW_MASKS, [0.5, 60], flood),
-  'inventory-holding': attackOf(['OAT-021'], 1.5, 0, ANY, MASKS, [200, 60_000], inventoryHolding),
+  flood: attackOf(['OAT-015'], 2, 2, ['wrk', 'wrk', 'load-tool', ...LIBRARIES, 'headless'], FEW_MASKS, [0.4, 200], flood),
+  'inventory-holding': attackOf(['OAT-021'], 1.5, 0, ANY, MASKS, [20, 60_000], inventoryHolding),
   'hijacked-session': {
     ...attackOf(['API2'], 2.5, 0, [...MOBILE, ...BROWSERS, ...LIBRARIES], NO_MASK, [30, 20_000], hijackedSession),
     turns: true,
   },
-  'graphql-abuse': attackOf(['OAT-015', 'API4'], 1, 0, [...ANY, 'scan-tool'], MASKS, [5, 6000], graphqlAbuse),
-  'spam-posting': attackOf(['OAT-017'], 0.7, 3, ANY, MASKS, [500, 90_000], spamPosting),
+  'graphql-abuse': attackOf(['OAT-015', 'API4'], 1.6, 0, [...ANY, 'scan-tool'], MASKS, [3, 20_000], graphqlAbuse),
+  'spam-posting': attackOf(['OAT-017'], 1.8, 4, ANY, MASKS, [20, 90_000], spamPosting),
   reconnaissance: attackOf(
     ['OAT-018'],
     2.5,
@@ -153,10 +154,10 @@ export const BAD_KINDS: Readonly<Record<string, Kind>> = {
     keyEnumeration,
   ),
   'gift-card-cracking': attackOf(['OAT-002'], 1.2, 0, ANY, MASKS, [5, 15_000], giftCardCracking),
-  'card-cracking': attackOf(['OAT-010'], 1.2, 0, ANY, MASKS, [50, 20_000], cardCracking),
+  'card-cracking': attackOf(['OAT-010'], 1.2, 0, ANY, MASKS, [5, 40_000], cardCracking),
   scalping: attackOf(['OAT-005'], 1.2, 0, ANY, MASKS, [50, 8000], scalping),
-  'cashing-out': attackOf(['OAT-012'], 1.2, 0, ANY, MASKS, [200, 40_000], cashingOut),
-  'account-aggregation': attackOf(['OAT-020'], 0.8, 0, [...LIBRARIES, 'headless'], MASKS, [50, 10_000], accountAggregation),
+  'cashing-out': attackOf(['OAT-012'], 2, 0, ANY, MASKS, [20, 60_000], cashingOut),
+  'account-aggregation': attackOf(['OAT-020'], 2, 0, [...ANY, ...SHELL], MASKS, [20, 10_000], accountAggregation),
   footprinting: attackOf(
     ['OAT-018'],
     1.5,
@@ -176,6 +177,16 @@ export const BAD_KINDS: Readonly<Record<string, Kind>> = {
     schemaFuzzing,
   ),
   'mixed-attack': attackOf(['OAT-014', 'OAT-008', 'OAT-011', 'API1'], 1.5, 0.5, ANY, MASKS, [5, 10_000], mixedAttack),
+  'webhook-abuse': attackOf(['API7'], 1.2, 0, [...ANY, 'scan-tool'], MASKS, [20, 30_000], webhookAbuse),
+  'privilege-probing': attackOf(
+    ['API5', 'API3'],
+    1.8,
+    0,
+    [...ANY, 'fuzz-tool', 'postman', ...SHELL],
+    MASKS,
+    [5, 30_000],
+    privilegeProbing,
+  ),
   'distributed-stuffing': fromMany([50, 400], attackOf(['OAT-008'], 0.45, 0.4, ANY, SWARM_MASKS, ANY_PACE, distributedStuffing)),
   'distributed-scraping': fromMany(
     [30, 200],

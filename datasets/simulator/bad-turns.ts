@@ -8,6 +8,7 @@ import { idEnumeration, keyEnumeration } from './bad-ids.ts';
 import { footprinting } from './bad-looks.ts';
 import { cardTesting, couponGuessing, inventoryHolding } from './bad-money.ts';
 import { spamPosting } from './bad-nuisances.ts';
+import { privilegeProbing, webhookAbuse } from './bad-reaching.ts';
 import { scraping } from './bad-scraping.ts';
 import { steal } from './bad-thieves.ts';
 import { GOOD_KINDS } from './good-kinds.ts';
@@ -42,6 +43,8 @@ const AFTER_KEY: readonly Run[] = [
   injectionScan,
   footprinting,
   schemaFuzzing,
+  privilegeProbing,
+  webhookAbuse,
 ];
 
 /** A good session of a person, then a bad one through the same credential. */
@@ -114,6 +117,8 @@ const PARTS: readonly Run[] = [
   spamPosting,
   cashingOut,
   steal,
+  privilegeProbing,
+  webhookAbuse,
 ];
 
 /** Two to four attacks by one client, with what it had from the one before, and another pace. */

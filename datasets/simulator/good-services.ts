@@ -36,6 +36,8 @@ interface Desk {
   readonly refreshes: number;
   readonly resets: number;
   readonly used: readonly Resource[];
+  /** Accounts. */
+  readonly people: readonly number[];
   /** Some gateways show a credential of their own when they log people in. */
   readonly own: Partial<Step>;
 }
@@ -51,6 +53,8 @@ export function* signInGateway(ctx: Context): Course {
     refreshes: random.pick([0, 0.1, 0.5]),
     resets: random.pick([0, 0.1, 0.3]),
     used: drawUsed(ctx, 3, true),
+    // The same people come back, all day.
+    people: Array.from({ length: random.logInt(4, 2000) }, () => random.int(0, 1e6)),
     own: random.chance(0.3) ? { credential: ctx.issueKey(ALL, random.pick(['basic', 'apiKey'])) } : {},
   };
   yield* interleave(ctx, size(ctx, 5, random.chance(0.2) ? 600 : 150), random.logInt(1, 30), () => personAt(ctx, desk));
@@ -58,7 +62,7 @@ export function* signInGateway(ctx: Context): Course {
 
 function* personAt(ctx: Context, desk: Desk): Course {
   const { random } = ctx;
-  const account = random.int(0, 1e6);
+  const account = random.pick(desk.people);
   const mistypes = random.chance(desk.mistypes);
   for (let wrong = mistypes ? random.int(1, 3) : 0; wrong > 0; wrong--)
     yield* ask(ctx, { ...tryLogin(ctx, account, false), ...desk.own });

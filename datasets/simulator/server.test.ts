@@ -167,6 +167,16 @@ test('unknown paths: 404, or 200 where a page answers for all, or 401 where cred
   assert.equal(serverWith({ asksFirst: true }).ask('/nothing').status, 401);
 });
 
+test('a route in the path that is right answers as if it were there, a forbidden or limited action as the rules say', () => {
+  const { ask, server } = serverWith({ created: 201, denied: 403 });
+  const credential = server.issueKey(-1);
+  assert.equal(ask('/v1/webhooks', { method: 'POST', credential, wish: 'found' }).status, 201);
+  assert.equal(ask('/v1/webhooks', { credential, wish: 'found' }).status, 200);
+  assert.equal(ask('/v1/orders', { method: 'POST', credential, wish: 'forbidden' }).status, 403);
+  const limited = ask('/v1/orders', { method: 'POST', credential, wish: 'limited' });
+  assert.deepEqual([limited.status, limited.isLimited, limited.retryAfterMs], [429, true, 5000]);
+});
+
 test('what the body would tell: a declined card, a client that hangs up, the same request the same size', () => {
   const { api, ask, server } = serverWith();
   const credential = server.issueKey(-1);

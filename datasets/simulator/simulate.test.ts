@@ -34,6 +34,8 @@ class Kept extends Writable {
 async function written(more: Partial<Parameters<typeof runSimulate>[0]> = {}): Promise<Buffer> {
   const out = new Kept();
   await runSimulate({ seed: 7, clients: 40, format: 'ndjson', ...more }, out);
+  // The last chunk may still wait in the slow reader's queue.
+  await new Promise<void>((done) => out.end(done));
   return out.bytes;
 }
 
