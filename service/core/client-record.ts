@@ -94,7 +94,7 @@ export const C = number([
   'headerMarks', 'conditional', 'bareBrowser', 'disguised', 'oldBrowser', 'oddBrowser',
   'tls', 'tlsChanges', 'tlsResumed', 'http2', 'ja4Known', 'ja4Ciphers', 'ja4Extensions', 'ja4Http2',
   // Who it is: the largest strength
-  'strength', 'subjectCalls', 'subjectRejected', 'subjectLapsed',
+  'strength', 'subjectCalls', 'subjectRejected', 'subjectLapsed', 'subjectTurns',
   // From here on not of the session: its part of the cohort's open bucket, and where the next call id goes
   ['cohortOpen', K.size], 'idAt',
 ]);
@@ -106,7 +106,7 @@ export const SESSION_COUNTS = C.cohortOpen;
 export const U = number([
   ['recentIds', 24], ['idRoute', 4], ['learntParent', 4], ['learntChildren', 4], 'agent', 'shape', 'tls', 'connection', 'cohort',
   ['recentPaths', 8], ['lists', 8], 'prevPath', 'prevRoute', 'prevTry', 'prevSize', 'failedPath', 'account', ['failRoute', 4],
-  'signalsSeen', 'subjectOk',
+  'signalsSeen', 'subject', 'subjectOk',
 ]);
 
 /** Byte slots: HyperLogLog registers, two a byte; a sketch of n registers takes n / 2. */

@@ -400,6 +400,9 @@ export const FEATURES: readonly Feature[] = [
       part('subjectRejected', 'credentials refused', steadied(C.subjectRejected, C.subjectCalls)),
       part('subjectLapsed', 'refusals of a credential that was good before', steadied(C.subjectLapsed, C.subjectRejected)),
       scale('count', 'subjects', 'distinct credentials', distinct(D.subjects, 16)),
+      scale('count', 'subjectReturns', 'returns to a credential used before another one', ({ c, d }) =>
+        Math.log1p(Math.max(0, c[C.subjectTurns]! - countDistinct(d, D.subjects, 16))),
+      ),
       scale('count', 'addresses', 'distinct addresses', distinct(D.addresses, 16)),
     ],
   ),

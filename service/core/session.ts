@@ -662,6 +662,7 @@ function observeIdentity({ u, c, d }: ClientRecord, call: ApiCall, caller: Calle
   c[C.subjectCalls]! += 1;
   const subject = hashString(call.subject);
   addDistinct(d, D.subjects, 16, subject);
+  if (changes(u, U.subject, subject, c)) c[C.subjectTurns]! += 1;
   if (isAnswered(call)) u[U.subjectOk] = subject;
   if (call.status !== 401) return;
   c[C.subjectRejected]! += 1;
