@@ -3,7 +3,6 @@ import {
   ask,
   type Context,
   type Course,
-  effort,
   isStopped,
   issuePartnerKey,
   itemStep,
@@ -14,6 +13,7 @@ import {
   step,
   tryLogin,
 } from './actor.ts';
+import { rests, tries } from './bad-habits.ts';
 import { drawOrder } from './bad-ids.ts';
 import { type Credential, numbersOf } from './server.ts';
 
@@ -61,14 +61,17 @@ export function* distributedScraping(ctx: Context): Course {
  */
 export function* accountAggregation(ctx: Context): Course {
   const { random, api } = ctx;
-  const wrong = random.real(0.02, 0.15);
-  const wanted = Array.from({ length: random.int(1, 3) }, () => pickResource(ctx, true));
-  for (let left = effort(ctx, 60); left > 0 && !isStopped(ctx); left--) {
+  const wrong = random.log(0.005, 0.4);
+  const wanted = Array.from({ length: random.int(1, 5) }, () => pickResource(ctx, true));
+  const pages = random.pick([1, 1, random.int(2, 6)]);
+  const looks = random.pick([0, 1, 1]);
+  rests(ctx);
+  for (let left = tries(ctx, 60); left > 0 && !isStopped(ctx); left--) {
     const { credential } = yield* ask(ctx, tryLogin(ctx, random.int(0, 1e6), !random.chance(wrong)));
     if (!credential) continue;
     ctx.credential = credential;
-    yield* ask(ctx, step(ctx, 'GET', api.at('me')));
-    for (const resource of wanted) yield* ask(ctx, listStep(ctx, resource, 0));
+    if (random.chance(looks)) yield* ask(ctx, step(ctx, 'GET', api.at('me')));
+    for (const resource of wanted) for (let n = 0; n < pages; n++) yield* ask(ctx, listStep(ctx, resource, n));
     left -= 2;
   }
 }
