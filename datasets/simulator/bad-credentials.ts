@@ -5,7 +5,6 @@ import {
   type Context,
   type Course,
   call,
-  effort,
   enter,
   hits,
   isStopped,
@@ -42,13 +41,22 @@ export function* credentialStuffing(ctx: Context): Course {
 
 export function* passwordCracking(ctx: Context): Course {
   const { random, api } = ctx;
-  const account = random.int(0, 1e6);
+  // A short list of names, the same words for each of them.
+  const accounts = Array.from({ length: random.pick([1, 1, 1, 1, random.int(2, 6)]) }, () => random.int(0, 1e6));
   const isBasic = !api.isSite && random.chance(0.25);
   const breaks = random.chance(0.15);
-  for (let left = effort(ctx, 200); left > 0 && !isStopped(ctx); left--) {
-    if (isBasic)
+  const goesOn = random.chance(0.3);
+  rests(ctx);
+  for (let left = tries(ctx, 200); left > 0 && !isStopped(ctx); left--) {
+    const account = accounts[left % accounts.length]!;
+    if (isBasic) {
       yield* ask(ctx, step(ctx, 'GET', api.at('me'), { credential: { ...ctx.issueKey(account, 'basic'), isValid: false } }));
-    else if ((yield* ask(ctx, tryLogin(ctx, account, breaks && left === 1))).credential) return;
+      continue;
+    }
+    const { credential } = yield* ask(ctx, tryLogin(ctx, account, breaks && left === 1));
+    if (!credential) continue;
+    if (goesOn) yield* plunder(ctx, credential);
+    return;
   }
 }
 

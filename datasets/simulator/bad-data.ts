@@ -4,7 +4,6 @@ import {
   browse,
   type Context,
   type Course,
-  effort,
   isStopped,
   issuePartnerKey,
   itemStep,
@@ -15,6 +14,7 @@ import {
   step,
   tryLogin,
 } from './actor.ts';
+import { rests, tries } from './bad-habits.ts';
 import { drawOrder } from './bad-ids.ts';
 import { type Credential, numbersOf } from './server.ts';
 
@@ -63,17 +63,19 @@ export function* distributedScraping(ctx: Context): Course {
 export function* accountAggregation(ctx: Context): Course {
   const { random, api } = ctx;
   // A list that was bought, or tried before, has hardly a wrong one left.
-  const wrong = random.pick([0, 0, 0.02, 0.1, 0.3]);
-  const looks = random.chance(0.8);
+  const wrong = random.pick([0, 0, random.log(0.005, 0.4)]);
+  const looks = random.pick([0, 1, 1]);
+  const pages = random.pick([1, 1, random.int(2, 6)]);
   const items = random.pick([0, 0, 1, 4, 8]);
   const codes = random.pick([0, 0, 0, 0.4]);
-  const wanted = Array.from({ length: random.int(1, 3) }, () => pickResource(ctx, true));
-  for (let left = effort(ctx, 60); left > 0 && !isStopped(ctx); left -= 3) {
+  const wanted = Array.from({ length: random.int(1, 4) }, () => pickResource(ctx, true));
+  rests(ctx);
+  for (let left = tries(ctx, 60); left > 0 && !isStopped(ctx); left -= 3) {
     const { credential } = yield* ask(ctx, tryLogin(ctx, random.int(0, 1e6), !random.chance(wrong)));
     if (!credential) continue;
     ctx.credential = credential;
-    if (looks) yield* ask(ctx, step(ctx, 'GET', api.at('me')));
-    for (const resource of wanted) yield* browse(ctx, resource, 0, random.int(0, items));
+    if (random.chance(looks)) yield* ask(ctx, step(ctx, 'GET', api.at('me')));
+    for (const resource of wanted) for (let n = 0; n < pages; n++) yield* browse(ctx, resource, n, random.int(0, items));
     if (random.chance(codes)) yield* ask(ctx, step(ctx, 'GET', random.pick(api.all('giftcard'))));
   }
 }

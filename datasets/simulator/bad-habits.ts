@@ -35,13 +35,25 @@ export function tries(ctx: Context, high: number): number {
   return size === 'some' ? random.logInt(8, high) : random.logInt(high, Math.max(high, Math.min(3000, high * 10)));
 }
 
-/** Some rest for minutes every so often, or lay their calls side by side; what was measured is left as it is. */
+/** Some rest for minutes every so often, others grow quicker or slower as they go; what was measured is left as it is. */
 export function rests(ctx: Context): void {
-  const { random, pace, lifeMs, fitted } = ctx;
-  if (fitted || !random.chance(0.3)) return;
+  const { random, lifeMs, fitted } = ctx;
+  if (fitted) return;
+  if (random.chance(0.2)) drift(ctx);
+  const { pace } = ctx;
+  if (!random.chance(0.3)) return;
   const often = 1 / random.log(4, 120);
   const longMs = random.log(1000, Math.max(2000, Math.min(900_000, lifeMs / 8)));
   ctx.pace = () => pace() + (random.chance(often) ? longMs * random.real(0.6, 1.4) : 0);
+}
+
+/** From a careful beginning to full speed, or slower the longer it lasts, within a factor of thirty. */
+function drift(ctx: Context): void {
+  const { random, pace } = ctx;
+  const end = random.log(1 / 30, 30);
+  const calls = random.logInt(5, 300);
+  let made = 0;
+  ctx.pace = () => pace() * end ** Math.min(1, made++ / calls);
 }
 
 /** A look around before the work starts, as long as some people's whole visit. */

@@ -16,7 +16,7 @@ import {
   step,
 } from './actor.ts';
 import { idOf } from './api.ts';
-import { campaign, drawBodySize, drawCodes, drawOutcomes } from './bad-habits.ts';
+import { campaign, drawBodySize, drawCodes, drawOutcomes, warmUp } from './bad-habits.ts';
 
 const CARD_FAULTS = { declined: 8, invalid: 1.5, limited: 0.4, forbidden: 0.4, conflict: 0.2 } as const;
 const CODE_FAULTS = { declined: 5, missing: 3, invalid: 2, limited: 0.5 } as const;
@@ -128,15 +128,21 @@ export function* giftCardCracking(ctx: Context): Course {
 export function* scalping(ctx: Context): Course {
   const { random } = ctx;
   const catalogue = pickResource(ctx, false);
-  const wanted = random.int(0, catalogue.count - 1);
+  const wanted = Array.from({ length: random.pick([1, 1, 1, random.int(2, 12)]) }, () => random.int(0, catalogue.count - 1));
+  if (random.chance(0.3)) yield* warmUp(ctx);
   if (random.chance(0.8)) yield* enter(ctx);
-  const watches = Math.round(effort(ctx, 150) * random.pick([0.3, 0.7, 0.9]));
-  for (let i = 0; i < watches && !isStopped(ctx); i++) yield* ask(ctx, itemStep(ctx, catalogue, wanted));
+  const watches = Math.round(effort(ctx, 150) * random.pick([0, 0.3, 0.7, 0.9]));
+  const byList = random.pick([0, 0, 0.2, 1]);
+  for (let i = 0; i < watches && !isStopped(ctx); i++)
+    yield* ask(ctx, random.chance(byList) ? listStep(ctx, catalogue, 0) : itemStep(ctx, catalogue, wanted[i % wanted.length]!));
   const quickMs = random.log(2, 300);
-  for (let left = random.logInt(2, 60); left > 0 && !isStopped(ctx); left--) {
-    const sold = random.chance(0.4) ? { wish: 'conflict' as const } : {};
-    yield* ask(ctx, post(ctx, 'cart', { bodyBytes: 60, waitMs: random.around(quickMs, 0.4), ...sold }));
-    if (!sold.wish) yield* ask(ctx, post(ctx, 'payment', { bodyBytes: 240, waitMs: random.around(quickMs, 0.4) }));
+  const taken = drawOutcomes(ctx, { conflict: 6, limited: 1, forbidden: 1, missing: 0.5 });
+  const paid = drawOutcomes(ctx, { declined: 3, conflict: 2, limited: 1 }, random.pick([1, 1, 0.8, 0.3]));
+  const next = () => ({ waitMs: random.around(quickMs, 0.4) });
+  for (let left = random.logInt(2, 200); left > 0 && !isStopped(ctx); left--) {
+    const sold = taken();
+    yield* ask(ctx, post(ctx, 'cart', { bodyBytes: 60, ...next(), ...sold }));
+    if (!sold.wish) yield* ask(ctx, post(ctx, 'payment', { bodyBytes: 240, ...next(), ...paid() }));
   }
 }
 
