@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { scale } from '../service/core/encoding.ts';
 import { brier, quantile, rocAuc } from '../service/core/evaluation.ts';
-import { calibrate, scale } from '../service/core/model.ts';
+import { calibrate } from '../service/core/model.ts';
 import { packageRoot } from '../service/io/package-root.ts';
 import type { TensorFlow } from '../service/io/tensorflow.ts';
 import { fitPlatt } from './calibrate.ts';
@@ -139,7 +140,7 @@ function runFold(tf: Tf, table: BehaviourTable, parts: Rowset, seed: number): Fo
     Rows,
   ];
   const scaling = fitScaling(train.x, train.width, train.weight);
-  for (const { x, rows } of [train, held, test]) scale({ scaling }, x, rows, x);
+  for (const { x, rows } of [train, held, test]) scale(scaling, x, rows, x);
   const options = { ...NET, seed };
   const { members } = trainMembers(tf, createMembers(train.width, 2, options), train, held, options);
   const calibration = fitPlatt(predictLogits(tf, members, held.x), held.bad, held.weight);

@@ -8,6 +8,7 @@ import { figure, percent, range } from '../service/io/report.ts';
 import type { Coverage } from './calibrate.ts';
 import type { Figures } from './evaluate.ts';
 import type { GroupRow, Pooled } from './figures.ts';
+import { FOLDS } from './recipe.ts';
 import type { KindCount } from './tables.ts';
 
 export type CardManifest = Manifest & { readonly coverage?: Coverage };
@@ -92,9 +93,9 @@ unlike all of those nothing is promised; what was measured on programs held out 
 
 function figuresText({ leaveOneOut, ...other }: Figures): string {
   const { pooled, groups } = leaveOneOut;
-  const { drift, captures, simulatorToRange, rangeToSimulator, simulatorToSimulator, metBefore } = other;
-  return `Each tool of an attack and each kind of good client was held out in turn: a net that had met none of its clients scored
-them, calibrated on all others. A client is ranked by its newest score; ${leaveOneOut.tooFewCalls} clients with fewer than three calls are left
+  const { drift, captures, families, simulatorToRange, rangeToSimulator, simulatorToSimulator, metBefore } = other;
+  return `Each tool of an attack and each kind of good client was held out once, ${FOLDS} sets of them one after the other: a net that
+had met none of a set's clients scored them, calibrated on all others but the program's own. A client is ranked by its newest score; ${leaveOneOut.tooFewCalls} clients with fewer than three calls are left
 out. Intervals are 95%: DeLong's and Wilson's, and, since clients of one program are much alike, those from drawing whole
 tools and kinds with replacement ("by tools").
 
@@ -118,6 +119,7 @@ ${comparisonTable(pooled, leaveOneOut.groupsAlike, other.comparisons)}
 ${table(
   ['learnt on', 'judged on', 'clients', 'ROC-AUC', 'recall at 0.5% false alarms', 'calibration error'],
   [
+    ['other families', 'each family of attacks and kind of good client', families.good + families.bad, ...crossCells(families)],
     ['first half of the tools', 'second half', drift.good + drift.bad, ...crossCells(drift)],
     ['simulator', 'range', simulatorToRange.good + simulatorToRange.bad, ...crossCells(simulatorToRange)],
     ['range', 'simulator', rangeToSimulator.good + rangeToSimulator.bad, ...crossCells(rangeToSimulator)],

@@ -16,12 +16,13 @@ import { compare, prepareComparators } from './comparators.ts';
 import { type Examples, groupOf } from './examples.ts';
 import { groupRows, judgeClients, poolOf } from './figures.ts';
 import { fitNet, weigh } from './fit.ts';
-import { crossFit, fitJudging, groupsOf, type HeldOut, holdOut } from './folds.ts';
+import { crossFit, dealGroups, fitJudging, type HeldOut, holdOut } from './folds.ts';
 import {
   CLIENTS,
   createClock,
   type Data,
   type DataSetting,
+  FOLDS,
   gatherData,
   isRanked,
   POLICY,
@@ -36,6 +37,7 @@ import {
   judgeApache,
   judgeCaptures,
   judgeDrift,
+  judgeFamilies,
   judgeWith,
   judgeWorlds,
   meanOfGroups,
@@ -83,14 +85,14 @@ async function measure(tf: Tf, options: Options, setting: DataSetting, clock: Cl
   const setup = prepareFolds(tf, data, recipe);
   clock('learnt from the simulator');
 
-  // One tool or kind left out at a time
+  // Every tool and kind left out once
   const without = await collectWithout(setting);
-  const names = groupsOf(examples, range).map((name) => [name]);
+  const folds = dealGroups(examples, range, FOLDS);
   let done = 0;
-  const held = holdOut({ ...setup, onFold }, range, names);
+  const held = holdOut({ ...setup, onFold }, range, folds);
   function onFold(fold: readonly string[], net: Parameters<typeof scoreWithout>[3]): void {
     scoreWithout(tf, without, fold, net);
-    if (++done % 10 === 0) clock(`${done} of ${names.length} tools and kinds held out`);
+    if (++done % 10 === 0) clock(`${done} of ${folds.length} sets of tools and kinds held out`);
   }
   const judgings = crossFit(examples, held, recipe, THRESHOLDS);
   const judged = judgeClients(examples, range, held, (row) => judgings.get(groupOf(examples, row))!, POLICY);
@@ -102,6 +104,8 @@ async function measure(tf: Tf, options: Options, setting: DataSetting, clock: Cl
   // Divided otherwise
   const captures = judgeCaptures(setup, range);
   clock('each capture held out once');
+  const families = judgeFamilies(setup, range);
+  clock('each family of attacks held out whole');
   const drift = judgeDrift(setup, range);
   clock('half of the tools learnt, the other half judged');
   const worlds = judgeWorlds(setup, data, served);
@@ -127,6 +131,7 @@ async function measure(tf: Tf, options: Options, setting: DataSetting, clock: Cl
     /** The net that met all of them, for what the figures lose by holding out. */
     metBefore: { rocAuc: known.rocAuc, recall: known.recall },
     captures,
+    families,
     drift,
     ...worlds,
     stuffing,
@@ -138,9 +143,11 @@ async function measure(tf: Tf, options: Options, setting: DataSetting, clock: Cl
 
 function compareOn({ examples, range, simulated }: Data, recipe: ReturnType<typeof recipeOf>) {
   const fold = new Int32Array(examples.rows).fill(-2);
-  const names = groupsOf(examples, range);
   for (const row of simulated) fold[row] = -1;
-  for (const row of range) fold[row] = names.indexOf(groupOf(examples, row));
+  for (const [i, names] of dealGroups(examples, range, FOLDS).entries()) {
+    const set = new Set(names);
+    for (const row of range) if (set.has(groupOf(examples, row))) fold[row] = i;
+  }
   return compare({ examples, weight: weigh(examples, { range, replay: simulated }, recipe), fold });
 }
 

@@ -4,12 +4,21 @@
  * evaluation are made by this code.
  */
 import { createRandom } from '../datasets/simulator/random.ts';
-import { type Manifest, scale } from '../service/core/model.ts';
+import { createEncoder, type Encoder, type Encoding, type Scaling, scale } from '../service/core/encoding.ts';
 import type { TensorFlow } from '../service/io/tensorflow.ts';
 import { type Examples, groupOf } from './examples.ts';
-import { createMembers, gather, type Members, type NetOptions, predictLogits, type Rows, trainMembers } from './net.ts';
+import {
+  type Blackout,
+  createMembers,
+  gather,
+  type Members,
+  type NetOptions,
+  predictLogits,
+  type Rows,
+  trainMembers,
+} from './net.ts';
 import { distancesOf, fitDirections, type NoveltyOptions } from './novelty.ts';
-import { fitScaling } from './scaling.ts';
+import { encodeRows, fitEncoding, fitScaling } from './scaling.ts';
 
 type Tf = typeof TensorFlow;
 
@@ -26,25 +35,42 @@ export interface Recipe {
   readonly novelty: NoveltyOptions;
 }
 
-export interface Net extends Pick<Manifest, 'scaling'> {
+export interface Net {
+  readonly encoding: Encoding;
   readonly members: Members;
 }
 
-/** A net and the directions in which its training rows vary. */
+/** A net, and the directions in which its scaled training rows vary. */
 export interface Fitted extends Net {
+  readonly scaling: Scaling;
   readonly directions: number[][];
 }
 
 /** Learns from rows of captures and of the simulator, going on from `base` where there is one. */
 export function fitNet(tf: Tf, examples: Examples, base: Net | null, rows: MixedRows, recipe: Recipe): Fitted {
   const weight = weigh(examples, rows, recipe);
-  const train = selectRows(examples, [...rows.range, ...rows.replay], weight);
-  const scaling = fitScaling(train.x, train.width, train.weight);
-  scale({ scaling }, train.x, train.rows, train.x);
+  const raw = selectRows(examples, [...rows.range, ...rows.replay], weight);
+  const encoding = base?.encoding ?? fitEncoding(raw.x, raw.width, raw.weight);
+  const encoder = createEncoder(encoding);
+  const train = encodeAll(encoder, raw);
   const options = base ? { ...recipe.base, ...recipe.tune } : recipe.base;
-  const start = base ? rescale(base, scaling) : createMembers(train.width, examples.families.length, recipe.base);
-  const { members } = trainMembers(tf, start, train, null, options);
-  return { scaling, members, directions: fitDirections(train.x, train.width, recipe.novelty) };
+  const start = base?.members ?? createMembers(train.width, examples.families.length, recipe.base);
+  const { members } = trainMembers(tf, start, train, null, { ...options, blackouts: blackOut(encoder, options.blackouts) });
+  const scaling = fitScaling(raw.x, raw.width, raw.weight);
+  scale(scaling, raw.x, raw.rows, raw.x);
+  return { encoding, members, scaling, directions: fitDirections(raw.x, raw.width, recipe.novelty) };
+}
+
+function encodeAll(encoder: Encoder, rows: Rows): Rows {
+  return { ...rows, width: encoder.columns, x: encodeRows(encoder, rows.x) };
+}
+
+/** Blackouts of features, as columns. */
+function blackOut({ featureOf }: Encoder, blackouts: readonly Blackout[]): Blackout[] {
+  return blackouts.map(({ probability, columns }) => {
+    const features = new Set(columns);
+    return { probability, columns: [...featureOf.keys()].filter((column) => features.has(featureOf[column]!)) };
+  });
 }
 
 export interface MixedRows {
@@ -78,32 +104,20 @@ export function weigh(examples: Examples, { range, replay }: MixedRows, { balanc
   return weight;
 }
 
-/** The same net for inputs that are scaled otherwise; only where the clip cuts does it answer differently. */
-function rescale({ members, scaling: from }: Net, to: Manifest['scaling']): Members {
-  const [kernel1, bias1, ...rest] = members.weights;
-  const [kernel, bias] = [kernel1!.slice(), bias1!.slice()];
-  const units = bias.length;
-  for (let i = 0; i < members.width; i++) {
-    const stretch = to.deviation[i]! / from.deviation[i]!;
-    const shift = (to.mean[i]! - from.mean[i]!) / from.deviation[i]!;
-    for (let j = 0, k = i * units; j < units; j++, k++) {
-      bias[j]! += kernel[k]! * Math.max(-from.clip, Math.min(from.clip, shift));
-      kernel[k]! *= Math.min(MAX_STRETCH, stretch);
-    }
-  }
-  return { ...members, weights: [kernel, bias, ...rest] };
-}
-/** A feature that hardly varied in the simulator had no weight learnt for a large value. */
-const MAX_STRETCH = 4;
-
 function selectRows(examples: Examples, rows: readonly number[], weight: Float32Array): Rows {
   const { width, x, family } = examples;
   return gather({ width, rows: examples.rows, x, bad: Float32Array.from(examples.bad), family, weight }, rows);
 }
 
 /** Logits of rows, and how far they are from what was learnt from. */
-export function scoreRows(tf: Tf, examples: Examples, rows: readonly number[], { members, scaling, directions }: Fitted) {
-  const { x } = selectRows(examples, rows, examples.weight);
-  scale({ scaling }, x, rows.length, x);
-  return { logits: predictLogits(tf, members, x), distances: distancesOf(x, examples.width, directions) };
+export function scoreRows(
+  tf: Tf,
+  examples: Examples,
+  rows: readonly number[],
+  { members, encoding, scaling, directions }: Fitted,
+) {
+  const raw = selectRows(examples, rows, examples.weight);
+  const logits = predictLogits(tf, members, encodeRows(createEncoder(encoding), raw.x));
+  scale(scaling, raw.x, raw.rows, raw.x);
+  return { logits, distances: distancesOf(raw.x, raw.width, directions) };
 }

@@ -1,6 +1,6 @@
 /**
- * Holding out whole tools and kinds: a fold is a group of the range's clients, its net has met none of them. Every
- * client of the range is so scored by a net that knows neither it nor its program.
+ * Holding out whole tools and kinds: a fold is one or more groups of the range's clients, its net has met none of them.
+ * Every client of the range is so scored by a net that knows neither it nor its program.
  */
 import { calibrate, type Manifest } from '../service/core/model.ts';
 import type { TensorFlow } from '../service/io/tensorflow.ts';
@@ -8,6 +8,7 @@ import { type Case, chooseThresholds, fitPlatt, type ThresholdOptions, type Thre
 import { type Examples, groupOf } from './examples.ts';
 import { type Fitted, fitNet, type Net, type Recipe, scoreRows } from './fit.ts';
 import { noveltyLimit } from './novelty.ts';
+import { dealOut } from './split.ts';
 
 /** Scores of rows, each by a net that its client was held out of; NaN for rows that were not scored. */
 export interface HeldOut {
@@ -19,6 +20,18 @@ export interface HeldOut {
 /** Names of the groups that rows belong to, in order. */
 export function groupsOf(examples: Examples, rows: readonly number[]): string[] {
   return [...new Set(rows.map((row) => groupOf(examples, row)))].sort();
+}
+
+/** Groups dealt out to `folds` sets, so that the tools of one family of attacks are in different ones. */
+export function dealGroups(examples: Examples, rows: readonly number[], folds: number): string[][] {
+  const families = new Map(rows.map((row) => [groupOf(examples, row), familyOf(examples, row)]));
+  return dealOut(families.keys(), folds, (group) => families.get(group)!);
+}
+
+/** The label and the kind of a row's client: what its program plays. */
+export function familyOf({ clients, client }: Examples, row: number): string {
+  const { group, kind } = clients[client[row]!]!;
+  return `${group.split(' ')[0]} ${kind}`;
 }
 
 export interface FoldSetting {

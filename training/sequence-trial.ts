@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { UNFITTED } from '../datasets/simulator/fitted.ts';
 import { createRandom, type Random } from '../datasets/simulator/random.ts';
 import { simulate } from '../datasets/simulator/simulator.ts';
+import { scale } from '../service/core/encoding.ts';
 import { aucInterval, recallAtFalseAlarmRate, rocAuc } from '../service/core/evaluation.ts';
-import { scale } from '../service/core/model.ts';
 import { packageRoot } from '../service/io/package-root.ts';
 import { loadTensorFlow, type TensorFlow } from '../service/io/tensorflow.ts';
 import { collectExamples, type Examples, groupOf, type Recording, rowsOf } from './examples.ts';
@@ -85,7 +85,7 @@ function createReader({ examples, windows, weight }: Trial, name: ModelName, tra
   const length = features + (name === 'vector' ? 0 : WINDOW_WIDTH);
   return (tf: Tf, rows: readonly number[]): TensorFlow.Tensor2D => {
     const vectors = vectorsOf(rows);
-    scale({ scaling }, vectors, rows.length, vectors);
+    scale(scaling, vectors, rows.length, vectors);
     const out = new Float32Array(rows.length * length);
     rows.forEach((row, i) => {
       if (features > 0) out.set(vectors.subarray(i * width, (i + 1) * width), i * length);

@@ -7,6 +7,16 @@ describe('dealOut', () => {
     assert.deepEqual(dealOut(['c', 'a', 'b', 'a', 'd'], 3), [['a', 'd'], ['b'], ['c']]);
     assert.deepEqual(dealOut(['a'], 3), [['a']]);
   });
+  it('sets apart what belongs together', () => {
+    const families = { a: 'scan', b: 'flood', c: 'scan', d: 'flood' } as Record<string, string>;
+    assert.deepEqual(
+      dealOut('abcd', 2, (name) => families[name]!),
+      [
+        ['b', 'a'],
+        ['d', 'c'],
+      ],
+    );
+  });
 });
 
 describe('stratify', () => {

@@ -1,10 +1,15 @@
 /** Divides rows and names among folds. */
 import { createRandom } from '../datasets/simulator/random.ts';
 
-/** Deals the names (kinds, tools) out to `folds` sets, in alphabetical order, so that each is held out once. */
-export function dealOut(names: Iterable<string>, folds: number): string[][] {
+/**
+ * Deals the names (kinds, tools) out to `folds` sets in turn, so that each is held out once. Those whose `keyOf` is alike
+ * come one after the other, and so into different sets.
+ */
+export function dealOut(names: Iterable<string>, folds: number, keyOf = (name: string) => name): string[][] {
   const sets: string[][] = Array.from({ length: folds }, () => []);
-  [...new Set(names)].sort().forEach((name, i) => {
+  const keyed = [...new Set(names)].map((name) => [`${keyOf(name)} ${name}`, name] as const);
+  keyed.sort(([a], [b]) => (a < b ? -1 : 1));
+  keyed.forEach(([, name], i) => {
     sets[i % folds]!.push(name);
   });
   return sets.filter((set) => set.length > 0);

@@ -14,13 +14,14 @@ import { writeCard } from './card.ts';
 import { groupOf } from './examples.ts';
 import { judgeClients, poolOf } from './figures.ts';
 import { fitNet } from './fit.ts';
-import { crossFit, fitJudging, groupsOf, holdOut } from './folds.ts';
+import { crossFit, dealGroups, fitJudging, groupsOf, holdOut } from './folds.ts';
 import { checksumsOf, serializeModel, writeModel } from './model-folder.ts';
 import { mergeMembers } from './net.ts';
 import {
   CLIENTS,
   createClock,
   type DataSetting,
+  FOLDS,
   gatherData,
   isRanked,
   oneOf,
@@ -29,10 +30,8 @@ import {
   recipeOf,
   SEED,
   THRESHOLDS,
-  TRAIN_FOLDS,
   whole,
 } from './recipe.ts';
-import { dealOut } from './split.ts';
 import { countKinds } from './tables.ts';
 
 const HELP = `npm run train -- [options]
@@ -68,7 +67,7 @@ export async function train(argv: readonly string[], setting: DataSetting = {}):
   const setup = prepareFolds(tf, data, recipe);
   clock('learnt from the simulator');
   const names = groupsOf(examples, range);
-  const held = holdOut(setup, range, dealOut(names, TRAIN_FOLDS));
+  const held = holdOut(setup, range, dealGroups(examples, range, FOLDS));
   const judging = fitJudging(examples, held, range, recipe, THRESHOLDS);
   const judgings = crossFit(examples, held, recipe, THRESHOLDS);
   const judged = judgeClients(examples, range, held, (row) => judgings.get(groupOf(examples, row))!, POLICY);
@@ -85,11 +84,12 @@ export async function train(argv: readonly string[], setting: DataSetting = {}):
   // A verdict names its model, so other weights must have another name.
   const id = `mlp-${featureSet}-s${options.seed}-${checksums['weights.bin'].slice(0, 8)}`;
   const manifest: Manifest & { coverage: Coverage } = {
-    format: 1,
+    format: 2,
     id,
     featureSet,
     features: [...featureNames],
     families: [...examples.families],
+    encoding: fitted.encoding,
     scaling: fitted.scaling,
     calibration: judging.calibration,
     thresholds: judging.thresholds,

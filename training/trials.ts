@@ -1,10 +1,11 @@
 /** Other ways to divide what there is into what is learnt and what is judged, and what the features are worth. */
 import { join } from 'node:path';
 import { readConfig } from '../service/config.ts';
+import { createEncoder, sumByFeature } from '../service/core/encoding.ts';
 import { AssayError } from '../service/core/errors.ts';
 import { rocAuc, wilsonInterval } from '../service/core/evaluation.ts';
 import { featureNames } from '../service/core/features.ts';
-import { attribute, scale } from '../service/core/model.ts';
+import { attribute } from '../service/core/model.ts';
 import { packageRoot } from '../service/io/package-root.ts';
 import { scoreFiles } from '../service/score.ts';
 import type { Comparison } from './comparators.ts';
@@ -15,6 +16,7 @@ import {
   crossFit,
   emptyHeldOut,
   type FoldSetting,
+  familyOf,
   fill,
   fitJudging,
   groupsOf,
@@ -63,6 +65,18 @@ export function judgeCaptures(setup: FoldSetting, range: readonly number[]): Cap
     const { good, bad, rocAuc: auc, rocAucInterval, recall, calibrationError } = poolOf(judged.filter(isRanked));
     return { capture, good, bad, rocAuc: auc, rocAucInterval, recall, calibrationError };
   });
+}
+
+/** Families at a time that are left out whole: more would leave too little to learn from. */
+const FAMILY_FOLDS = 8;
+
+/** Each family of attacks and each kind of good client judged by a net that has met none of its programs. */
+export function judgeFamilies(setup: FoldSetting, range: readonly number[]): Pooled {
+  const { examples, recipe } = setup;
+  const nameOf = (row: number) => familyOf(examples, row);
+  const held = holdOut(setup, range, dealOut(range.map(nameOf), FAMILY_FOLDS), nameOf);
+  const judgings = crossFit(examples, held, recipe, THRESHOLDS, nameOf);
+  return poolOf(judgeClients(examples, range, held, (row) => judgings.get(nameOf(row))!, POLICY).filter(isRanked));
 }
 
 /** In how many folds half of the tools are held out of one another, for a calibration that knows nothing of the other half. */
@@ -145,12 +159,13 @@ const EXPLAINED_ROWS = 2000;
 export function weighFeatures(examples: Examples, net: Fitted, range: readonly number[], comparisons: readonly Comparison[]) {
   const trees = comparisons.find(({ importance }) => importance !== null)?.importance ?? null;
   const dense = denseOf(net.members);
+  const encoder = createEncoder(net.encoding);
   const { width, x } = examples;
   const shares = new Float64Array(width);
   for (const row of sampleRows(range, EXPLAINED_ROWS, 1)) {
-    const scaled = new Float32Array(width);
-    scale(net, x.subarray(row * width, (row + 1) * width), 1, scaled);
-    attribute(dense, Float64Array.from(scaled)).forEach((part, i) => {
+    const encoded = new Float32Array(encoder.columns);
+    encoder.encode(x.subarray(row * width, (row + 1) * width), 1, encoded);
+    sumByFeature(encoder, attribute(dense, Float64Array.from(encoded))).forEach((part, i) => {
       shares[i]! += Math.abs(part);
     });
   }

@@ -6,8 +6,8 @@ import { imitateCrowd, startInCrowd } from './crowd.ts';
 import type { Deployment } from './deployment.ts';
 import { createFittedPace, drawKind, drawQuantile, type FittedKind } from './fitted.ts';
 import { GOOD_KINDS } from './good-kinds.ts';
-import { type Random, scatter } from './random.ts';
-import { createVoice, type Voice } from './software.ts';
+import { createRandom, type Random, scatter } from './random.ts';
+import { createVoice, type Disguise, hashName, type Voice } from './software.ts';
 import type { StackName } from './stacks.ts';
 
 /** An actor ends at whichever comes first. */
@@ -108,7 +108,12 @@ function drawRole(deployment: Deployment, random: Random, label: Truth['label'])
   if (crowd && label === 'bad' && random.chance(kind.addresses ? 0.6 : 0.3))
     return { label, kindName, kind, voice: imitateCrowd(random, crowd, tool), startsAt };
   const disguise = random.weighted(kind.disguises as Record<'none', number>);
-  return { label, kindName, kind, voice: createVoice(random, tool, disguise, deployment.fitted), startsAt };
+  return { label, kindName, kind, voice: drawVoice(deployment, random, tool, disguise), startsAt };
+}
+
+function drawVoice({ builds, fitted }: Deployment, random: Random, tool: StackName, disguise: Disguise): Voice {
+  const isShared = builds !== null && disguise === 'none';
+  return createVoice(isShared ? createRandom(builds + hashName(tool) + random.int(0, 1)) : random, tool, disguise, fitted);
 }
 
 /** Where a crowd is, attacks from many addresses are more frequent: what tells them apart is seen there alone. */

@@ -20,6 +20,8 @@ export interface Deployment {
   readonly time: Span;
   /** Many good clients of one program; null where everyone has their own. */
   readonly crowd: Crowd | null;
+  /** Where everyone has a program in the same one or two builds, good or bad, a number to draw them by; else null. */
+  readonly builds: number | null;
   connections: number;
 }
 
@@ -59,6 +61,7 @@ export function createDeployment(random: Random, { name, startsAt, view, fitted 
     headerBytes: random.int(140, 420),
     time,
     crowd,
+    builds: random.chance(0.5) ? random.int(1, 1e9) : null,
     connections: random.int(1, 1e6),
   };
 }

@@ -242,7 +242,7 @@ function listNames(stack: Stack, hasAgent: boolean, extras: readonly string[], c
   return names;
 }
 
-function hashName(name: string): number {
+export function hashName(name: string): number {
   let h = 0;
   for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name.charCodeAt(i), 0x01000193);
   return h;

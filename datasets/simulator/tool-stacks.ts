@@ -224,7 +224,7 @@ export const TOOL_STACKS = {
     accept: '*/*',
     encoding: null,
     tls: 'openssl',
-    http2: 0.3,
+    http2: 0.7,
     keepsAlive: 0,
   },
   'probe-tool': {

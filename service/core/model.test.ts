@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { attribute, calibrate, createNoveltyGauge, type DenseNet, forward, noveltyOf, readManifest, scale } from './model.ts';
+import { attribute, calibrate, createNoveltyGauge, type DenseNet, forward, noveltyOf, readManifest } from './model.ts';
 
 const WIDTH = 5;
 
@@ -66,14 +66,6 @@ describe('attribute', () => {
   });
 });
 
-describe('scale', () => {
-  it('centres, divides and clips each row', () => {
-    const out = new Float32Array(4);
-    scale({ scaling: { mean: [1, 10], deviation: [2, 5], clip: 3 } }, [3, 10, 1, 1000], 2, out);
-    assert.deepEqual([...out], [1, 0, 0, 3]);
-  });
-});
-
 describe('calibrate', () => {
   it('is the logistic function of a line, and finite at both ends', () => {
     assert.equal(calibrate({ slope: 1, intercept: 0 }, 0), 0.5);
@@ -102,11 +94,18 @@ describe('noveltyOf', () => {
 
 describe('readManifest', () => {
   const good = {
-    format: 1,
+    format: 2,
     id: 'm',
     featureSet: 'f',
     features: ['a', 'b'],
     families: ['x'],
+    encoding: {
+      edges: [
+        [0, 1],
+        [0, 1, 2],
+      ],
+      scaling: { mean: [0, 0, 0], deviation: [1, 1, 1], clip: 5 },
+    },
     scaling: { mean: [0, 0], deviation: [1, 1], clip: 5 },
     calibration: { slope: 1, intercept: 0 },
     thresholds: { badAt: 0.9, goodBelow: 0.5 },
@@ -124,5 +123,31 @@ describe('readManifest', () => {
   it('tells every fault at once', () => refused({ id: 7, seed: 'x' }, /\/id.*\/seed/));
   it('refuses rows of another width', () => refused({ novelty: { directions: [[1]], limit: 1 } }, /2 wide/));
   it('refuses a deviation of 0', () => refused({ scaling: { mean: [0, 0], deviation: [1, 0], clip: 5 } }, /deviation/));
-  it('refuses a later format', () => refused({ format: 2 }, /\/format/));
+  it('refuses edges that do not ascend', () =>
+    refused(
+      {
+        encoding: {
+          ...good.encoding,
+          edges: [
+            [0, 1],
+            [0, 2, 2],
+          ],
+        },
+      },
+      /ascend/,
+    ));
+  it('refuses edges that do not fit the columns', () =>
+    refused(
+      {
+        encoding: {
+          ...good.encoding,
+          edges: [
+            [0, 1],
+            [0, 2],
+          ],
+        },
+      },
+      /2 wide/,
+    ));
+  it('refuses an earlier format', () => refused({ format: 1 }, /\/format/));
 });

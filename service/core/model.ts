@@ -1,23 +1,26 @@
 /**
- * What a model's manifest says, and the arithmetic that goes with it: scaling, calibration, novelty, explanation.
+ * What a model's manifest says, and the arithmetic that goes with it: calibration, novelty, explanation.
  * Training writes these numbers and serving reads them, so that both do the same sums.
  */
 import { type Static, Type } from 'typebox';
 import { checkFile } from './check-file.ts';
+import { checkEncoding, checkScaling, Encoding, Scaling } from './encoding.ts';
 import { AssayError } from './errors.ts';
 
 const Numbers = Type.Array(Type.Number());
 const Probability = Type.Number({ minimum: 0, maximum: 1 });
 
 export const Manifest = Type.Object({
-  format: Type.Literal(1),
+  format: Type.Literal(2),
   id: Type.String({ minLength: 1 }),
   featureSet: Type.String(),
   features: Type.Array(Type.String()),
   /** Names of the family head's outputs, in order. */
   families: Type.Array(Type.String()),
-  /** The net sees clamp((x - mean) / deviation, ±clip). */
-  scaling: Type.Object({ mean: Numbers, deviation: Numbers, clip: Type.Number({ exclusiveMinimum: 0 }) }),
+  /** What the net sees of a vector. */
+  encoding: Encoding,
+  /** What novelty is measured on. */
+  scaling: Scaling,
   /** Platt 1999: log-odds = slope · logit + intercept. Linear, so that contributions still add up. */
   calibration: Type.Object({ slope: Type.Number(), intercept: Type.Number() }),
   thresholds: Type.Object({ badAt: Probability, goodBelow: Probability }),
@@ -35,19 +38,12 @@ export type Manifest = Static<typeof Manifest>;
 export function readManifest(file: unknown): Manifest {
   checkFile(Manifest, file, 'ASSAY_MODEL_MALFORMED');
   const width = file.features.length;
-  const { scaling, novelty } = file;
-  const widths = [scaling.mean, scaling.deviation, ...novelty.directions].map((numbers) => numbers.length);
-  if (widths.some((n) => n !== width)) throw new AssayError('ASSAY_MODEL_MALFORMED', `not all rows are ${width} wide`);
-  if (scaling.deviation.some((d) => !(d > 0))) throw new AssayError('ASSAY_MODEL_MALFORMED', 'a deviation is not above 0');
+  const { encoding, scaling, novelty } = file;
+  if (novelty.directions.some((row) => row.length !== width))
+    throw new AssayError('ASSAY_MODEL_MALFORMED', `not all directions are ${width} wide`);
+  checkScaling(scaling, width);
+  checkEncoding(encoding, width);
   return file;
-}
-
-/** Scales `rows` vectors, one after the other in `vectors`, into `out`. */
-export function scale({ scaling }: Pick<Manifest, 'scaling'>, vectors: ArrayLike<number>, rows: number, out: Float32Array): void {
-  const { mean, deviation, clip } = scaling;
-  const width = mean.length;
-  for (let i = 0, k = 0; i < rows; i++)
-    for (let j = 0; j < width; j++, k++) out[k] = Math.max(-clip, Math.min(clip, (vectors[k]! - mean[j]!) / deviation[j]!));
 }
 
 export function calibrate({ slope, intercept }: Manifest['calibration'], logit: number): number {

@@ -6,25 +6,32 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { checksumsOf, type ModelFiles, serializeModel, writeModel } from '../../training/model-folder.ts';
 import { createNet } from '../../training/net.ts';
+import { scale } from '../core/encoding.ts';
 import type { AssayError } from '../core/errors.ts';
 import { featureNames, featureSet } from '../core/features.ts';
-import { createNoveltyGauge, type Manifest, noveltyOf, scale } from '../core/model.ts';
+import { createNoveltyGauge, type Manifest, noveltyOf } from '../core/model.ts';
 import { type Classifier, findModel, listModels, loadClassifier } from './classifier.ts';
 import { packageRoot } from './package-root.ts';
 import { loadTensorFlow } from './tensorflow.ts';
 
 const width = featureNames.length;
+/** Two for each feature. */
+const columns = [...featureNames, ...featureNames];
 const families = ['alpha', 'beta', 'gamma'];
 const root = mkdtempSync(join(tmpdir(), 'assay-models-'));
 after(() => rmSync(root, { recursive: true }));
 
 function manifestOf(files: ModelFiles, change: Partial<Manifest> = {}): Manifest {
   return {
-    format: 1,
+    format: 2,
     id: 'small',
     featureSet,
     features: [...featureNames],
     families,
+    encoding: {
+      edges: featureNames.map(() => [0, 1, 3]),
+      scaling: { mean: columns.map(() => 0.5), deviation: columns.map(() => 0.4), clip: 2 },
+    },
     scaling: { mean: featureNames.map(() => 0.5), deviation: featureNames.map(() => 2), clip: 5 },
     calibration: { slope: 0.8, intercept: -0.25 },
     thresholds: { badAt: 0.9, goodBelow: 0.5 },
@@ -58,7 +65,7 @@ let classifier: Classifier;
 let files: ModelFiles;
 before(async () => {
   const tf = await loadTensorFlow('wasm');
-  files = await serializeModel(tf, createNet(tf, width, families.length, { hidden: [12, 6], seed: 3 }));
+  files = await serializeModel(tf, createNet(tf, columns.length, families.length, { hidden: [12, 6], seed: 3 }));
   writeModel(join(root, 'small'), files, manifestOf(files), '');
   classifier = await loadClassifier(join(root, 'small'));
 });
@@ -84,7 +91,7 @@ describe('score', () => {
   it("measures novelty as the core's plain arithmetic does", () => {
     const { manifest } = classifier;
     const scaled = new Float32Array(vectors.length);
-    scale(manifest, vectors, 100, scaled);
+    scale(manifest.scaling, vectors, 100, scaled);
     const gauge = createNoveltyGauge(manifest.novelty);
     for (const [i, { novelty }] of classifier.score(vectors, 100).entries())
       assert.ok(Math.abs(novelty! - noveltyOf(gauge, scaled, i * width, width)) < 1e-5);

@@ -2,9 +2,10 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
+import { createEncoder, scale, sumByFeature } from '../core/encoding.ts';
 import { AssayError } from '../core/errors.ts';
 import { featureSet } from '../core/features.ts';
-import { attribute, calibrate, type DenseNet, forward, type Manifest, readManifest, scale } from '../core/model.ts';
+import { attribute, calibrate, type DenseNet, forward, type Manifest, readManifest } from '../core/model.ts';
 import type { Explanation, Scored } from '../core/verdict.ts';
 import { packageRoot } from './package-root.ts';
 import { type BackendName, loadTensorFlow, type TensorFlow } from './tensorflow.ts';
@@ -129,19 +130,24 @@ async function loadNet(tf: typeof TensorFlow, json: Buffer, weights: Buffer): Pr
 }
 
 function createClassifier(tf: typeof TensorFlow, model: TensorFlow.LayersModel, manifest: Manifest): Classifier {
-  const width = manifest.features.length;
-  const { calibration, families } = manifest;
+  const { calibration, families, scaling } = manifest;
+  const encoder = createEncoder(manifest.encoding);
+  const { width, columns } = encoder;
   const { directions, limit } = manifest.novelty;
   // As core's noveltyOf, for a whole batch at once: a test holds the two together.
   const whitening = directions.length > 0 ? tf.tensor2d(directions).transpose() : tf.zeros([width, 1]);
   const net = denseNet(model);
-  const baseLogOdds = calibration.slope * forward(net, new Float64Array(width)) + calibration.intercept;
-  const batch = new Float32Array(BATCH_ROWS * width);
+  const baseLogOdds = calibration.slope * forward(net, new Float64Array(columns)) + calibration.intercept;
+  const encoded = new Float32Array(BATCH_ROWS * columns);
+  const scaled = new Float32Array(BATCH_ROWS * width);
 
   const scoreBatch = (vectors: Float32Array, rows: number): Scored[] => {
-    batch.fill(0);
-    scale(manifest, vectors, rows, batch);
-    const { logits, familyLogits, distances } = predict(tf, model, tf.tensor2d(batch, [BATCH_ROWS, width]), whitening);
+    encoded.fill(0);
+    scaled.fill(0);
+    encoder.encode(vectors, rows, encoded);
+    scale(scaling, vectors, rows, scaled);
+    const { logits, familyLogits } = predict(tf, model, tf.tensor2d(encoded, [BATCH_ROWS, columns]));
+    const distances = distancesOf(tf, tf.tensor2d(scaled, [BATCH_ROWS, width]), whitening);
     return Array.from({ length: rows }, (_, i) => {
       const score = calibrate(calibration, logits[i]!);
       const novelty = distances[i]! / limit;
@@ -167,26 +173,33 @@ function createClassifier(tf: typeof TensorFlow, model: TensorFlow.LayersModel, 
       return scored;
     },
     explain(vector) {
-      const scaled = new Float32Array(width);
-      scale(manifest, vector, 1, scaled);
-      return { baseLogOdds, contributions: attribute(net, new Float64Array(scaled)).map((share) => calibration.slope * share) };
+      const x = new Float32Array(columns);
+      encoder.encode(vector, 1, x);
+      const shares = sumByFeature(encoder, attribute(net, new Float64Array(x)));
+      return { baseLogOdds, contributions: shares.map((share) => calibration.slope * share) };
     },
   };
 }
 
 const NOT_FINITE: Scored = { score: null, novelty: null, family: null, error: 'ASSAY_SCORE_NOT_FINITE' };
 
-function predict(tf: typeof TensorFlow, model: TensorFlow.LayersModel, batch: TensorFlow.Tensor2D, whitening: TensorFlow.Tensor) {
-  const outputs = { logits: NONE, familyLogits: NONE, distances: NONE };
+function predict(tf: typeof TensorFlow, model: TensorFlow.LayersModel, batch: TensorFlow.Tensor2D) {
+  const outputs = { logits: NONE, familyLogits: NONE };
   // Nothing is returned from tidy: it would look for tensors in every element of what it is given.
   tf.tidy(() => {
     const [bad, family] = model.apply(batch) as [TensorFlow.Tensor, TensorFlow.Tensor];
     outputs.logits = bad.dataSync();
     outputs.familyLogits = family.dataSync();
-    outputs.distances = tf.matMul(batch, whitening).square().mean(1).sqrt().dataSync();
   });
   batch.dispose();
   return outputs;
+}
+
+function distancesOf(tf: typeof TensorFlow, batch: TensorFlow.Tensor2D, whitening: TensorFlow.Tensor): ArrayLike<number> {
+  const distances = tf.tidy(() => tf.matMul(batch, whitening).square().mean(1).sqrt());
+  const values = distances.dataSync();
+  tf.dispose([batch, distances]);
+  return values;
 }
 const NONE: ArrayLike<number> = [];
 
