@@ -33,7 +33,10 @@ const LEAST_STRETCH = 1e-3;
 
 /** Edges at the quantiles of the rows, and the scaling of the columns between them. */
 export function fitEncoding(x: Float32Array, width: number, weights: ArrayLike<number>): Encoding {
-  const edges = Array.from({ length: width }, (_, j) => edgesOf(x.filter((_value, at) => at % width === j)));
+  const rows = x.length / width;
+  const edges = Array.from({ length: width }, (_, j) =>
+    edgesOf(Float32Array.from({ length: rows }, (_row, i) => x[i * width + j]!)),
+  );
   const encoder = createEncoder({ edges, scaling: null });
   return { edges, scaling: fitScaling(encodeRows(encoder, x), encoder.columns, weights) };
 }
