@@ -96,7 +96,8 @@ function figuresText({ leaveOneOut, ...other }: Figures): string {
   const { drift, captures, families, simulatorToRange, rangeToSimulator, simulatorToSimulator, metBefore } = other;
   return `Each tool of an attack and each kind of good client was held out once, ${FOLDS} sets of them one after the other: a net that
 had met none of a set's clients scored them, calibrated on all others but the program's own. A client is ranked by its newest score; ${leaveOneOut.tooFewCalls} clients with fewer than three calls are left
-out. Intervals are 95%: DeLong's and Wilson's, and, since clients of one program are much alike, those from drawing whole
+out. The simulator, which each net learnt from first, has clients that call themselves by some of these programs' names (sqlmap,
+hydra, scrapy and the like): not one recorded call of them was met, but they are no strangers by name. Intervals are 95%: DeLong's and Wilson's, and, since clients of one program are much alike, those from drawing whole
 tools and kinds with replacement ("by tools").
 
 ${pooledTable(pooled)}

@@ -72,7 +72,7 @@ describe('train', () => {
       data.map(({ origin, calls }) => [origin, calls]),
       [
         ['simulator', 60 * 24],
-        ['simulator-test', 18 * 24],
+        ['simulator-test', 6 * 24],
         ['capture-5', 48 * 24],
         ['capture-6', 48 * 24],
       ],
