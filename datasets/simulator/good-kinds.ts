@@ -81,11 +81,19 @@ export const GOOD_KINDS: Readonly<Record<string, Kind>> = {
     feedReader,
   ),
   crawler: kindOf(0.8, 5, ['crawler', 'crawler', 'scrapy', 'copy-tool'], PLAIN, [300, 60_000], crawler),
-  'link-checker': kindOf(0.4, 1, ['crawler', 'wget', 'python-requests', 'go', 'curl'], OWN, [100, 5000], linkChecker),
+  // Sites refuse unknown names, so some checkers send a browser's.
+  'link-checker': kindOf(
+    0.8,
+    2.5,
+    ['crawler', 'wget', 'python-requests', 'go', 'curl', 'undici', 'node-fetch', 'got', 'aiohttp'],
+    { none: 5, 'own-name': 2, browser: 3, 'full-browser': 1 },
+    [15, 5000],
+    linkChecker,
+  ),
   'web-visitor': kindOf(0.6, 22, BROWSERS, WEB, [1500, 90_000], webVisitor),
   'hot-link': kindOf(0.3, 14, BROWSERS, WEB, [1000, 9000], hotLink),
   'link-preview': kindOf(0.3, 2, ['link-preview', 'curl', 'python-requests'], PLAIN, [100, 5000], linkPreview),
-  'browser-app': kindOf(2, 0, ['chrome', 'firefox', 'safari'], WEB, [100, 15_000], browserApp),
+  'browser-app': kindOf(2, 0, ['chrome', 'firefox', 'safari', 'headless'], WEB, [100, 15_000], browserApp),
   'graphql-client': kindOf(1.5, 0, [...BROWSERS.slice(0, 5), ...MOBILE, 'axios', 'node-fetch'], OWN, [50, 9000], graphqlClient),
   'iot-telemetry': kindOf(1.5, 0, ['device', 'device', 'go', 'python-requests', 'perl'], OWN, [300, 120_000], iotTelemetry),
   'scim-provisioning': kindOf(

@@ -116,9 +116,9 @@ export function* linkChecker(ctx: Context): Course {
   const resource = pickResource(ctx, false);
   const items = api.isSite
     ? []
-    : Array.from({ length: 150 }, (_x, n) => `${resource.path}/${idOf(resource, n % resource.count)}`);
+    : Array.from({ length: random.logInt(50, 1500) }, (_x, n) => `${resource.path}/${idOf(resource, n % resource.count)}`);
   const links = random.shuffle([...api.pages, ...api.images, ...(random.chance(0.6) ? items : [])]);
-  for (const [n, path] of links.slice(0, size(ctx, 3, 400)).entries()) {
+  for (const [n, path] of links.slice(0, size(ctx, 3, random.chance(0.2) ? 1500 : 400)).entries()) {
     const quick = n % parallel === 0 ? {} : { alongside: true, waitMs: random.log(1, 80) };
     const isBroken = random.chance(broken);
     const told = isBroken && random.chance(0.3) ? ({ wish: random.pick([403, 410, 401, 404, 500]) } as const) : {};

@@ -108,8 +108,7 @@ export type SettlePolicy = Pick<Policy, 'badAt' | 'goodBelow' | 'minCallsForBad'
 /**
  * What becomes of a snapshot's own judgement in the light of the verdict that stands, so that verdicts do not flap. Bad
  * stays bad for the session. Any other verdict of this session changes when the score passes the threshold by the
- * policy's margin, or when the snapshot before said something else than the verdict, too. Exempt are the session's first
- * calls, which settle nothing, and unsure that becomes bad.
+ * policy's margin, or when the snapshot before said something else than the verdict, too; unsure becomes bad at once.
  */
 export function settle(
   snapshot: Pick<Snapshot, 'calls' | 'time' | 'sessionStart'>,
@@ -128,7 +127,6 @@ export function settle(
   const changes =
     (judged === 'bad' && standing.verdict === 'unsure') ||
     standing.sessionStart !== snapshot.sessionStart ||
-    standing.calls < policy.minCallsForBad ||
     isClear(judged, scored, policy) ||
     judge(standing, standing, policy) !== standing.verdict;
   return changes ? as(judged, null) : as(standing.verdict, 'settled-verdict');
