@@ -75,7 +75,7 @@ describe('judgeClients', () => {
   it('counts how often the verdict changes', () => {
     const [calm, restless] = judge([
       { group: 'good b', scores: [0.01, 0.01, 0.01, 0.01] },
-      { group: 'good b', scores: [0.01, 0.5, 0.01, 0.01] },
+      { group: 'good b', scores: [0.01, 0.7, 0.01, 0.01] },
     ]);
     assert.equal(calm!.changes, 0);
     assert.ok(restless!.changes >= 2);
