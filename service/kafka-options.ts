@@ -1,4 +1,5 @@
 import type { Config } from './config.ts';
+import { AssayError } from './core/errors.ts';
 import type { KafkaOptions } from './io/kafka.ts';
 import { readSecurity } from './io/kafka-security.ts';
 
@@ -28,4 +29,10 @@ export function kafkaOptions(config: Config): KafkaOptions {
     wireFormat: config.KAFKA_WIRE_FORMAT,
     registryUrl: config.SCHEMA_REGISTRY_URL,
   };
+}
+
+/** As `kafkaOptions`, for a command that someone waits for. @throws AssayError ASSAY_CONFIG_INVALID without KAFKA_BROKERS too */
+export function commandOptions(config: Config): KafkaOptions {
+  if (!config.KAFKA_BROKERS) throw new AssayError('ASSAY_CONFIG_INVALID', 'KAFKA_BROKERS is not set');
+  return { ...kafkaOptions(config), retries: 3, outageLimitMs: 0 };
 }

@@ -4,15 +4,17 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SingleBar } from 'cli-progress';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { createApp } from './app.ts';
 import { readConfig } from './config.ts';
 import { AssayError } from './core/errors.ts';
+import { DEFAULT_PARTITIONS, DEFAULT_REPLICATION } from './core/topics.ts';
 import { evaluateFiles } from './evaluate.ts';
 import { listModels } from './io/classifier.ts';
 import { packageRoot } from './io/package-root.ts';
 import { formatReport } from './io/report.ts';
 import { formatClients, type ScoredFiles, scoreFiles, summarise, writeVerdicts } from './score.ts';
+import { formatTopics, inspectTopics } from './topics.ts';
 
 interface FileOptions {
   format?: string;
@@ -45,6 +47,15 @@ program
   .action(evaluate);
 
 program.command('models').description('list the models that are here').option('--json', 'one manifest a line').action(models);
+
+program
+  .command('topics')
+  .description('show the Kafka topics that Assay needs, as they should be and as they are')
+  .option('--create', 'create those that are missing')
+  .option('--partitions <n>', 'partitions of calls and verdicts when they are created', wholeNumber, DEFAULT_PARTITIONS)
+  .option('--replication <n>', 'copies of each partition, as far as there are brokers', wholeNumber, DEFAULT_REPLICATION)
+  .option('--json', 'one topic a line')
+  .action(topics);
 
 // Offline work runs beside the service, which never imports it.
 const SCRIPTS = {
@@ -95,6 +106,27 @@ function models({ json }: { json?: boolean }): void {
         `${isDefault ? '*' : ' '} ${name}  ${manifest.featureSet}  ${manifest.families.length} families  seed ${manifest.seed}`,
       );
   }
+}
+
+interface TopicsOptions {
+  create?: boolean;
+  json?: boolean;
+  partitions: number;
+  replication: number;
+}
+
+async function topics({ create, json, partitions, replication }: TopicsOptions): Promise<void> {
+  const report = await inspectTopics(readConfig(), create ? { partitions, replication } : null);
+  if (json) for (const topic of report.topics) console.log(JSON.stringify(topic));
+  else console.log(formatTopics(report));
+  for (const name of report.created) console.error(`created ${name}`);
+  for (const text of report.warnings) console.error(`assay: warning: ${text}`);
+  for (const error of report.errors) tell(error);
+}
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('a whole number from 1 is wanted');
+  return Number(text);
 }
 
 function runScript(script: string, options: string[]): void {

@@ -91,13 +91,20 @@ interface KafkaFault {
   readonly type?: string;
   readonly code?: string | number;
   readonly cause?: unknown;
+  /** Of an error that gathers several. */
+  readonly errors?: readonly unknown[];
   readonly retriable?: boolean;
 }
 
 /** The error, its cause, the cause of that; bounded, since nobody promises that causes are no ring. */
 function causesOf(error: unknown): KafkaFault[] {
   const causes = [error as KafkaFault];
-  while (causes.length < 10 && causes.at(-1)!.cause) causes.push(causes.at(-1)!.cause as KafkaFault);
+  while (causes.length < 10) {
+    const { cause, errors } = causes.at(-1)!;
+    const next = cause ?? errors?.[0];
+    if (!next) break;
+    causes.push(next as KafkaFault);
+  }
   return causes;
 }
 

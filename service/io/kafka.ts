@@ -8,6 +8,7 @@ import { createLabelReader, createVerdictReader, type RecordReader, registerCont
 import { createClient, type KafkaOptions, prepareWithPatience, REGISTRY_PATIENCE_MS, withKafka } from './kafka-client.ts';
 import { createKafkaSink, type KafkaSink } from './kafka-sink.ts';
 import { createKafkaSource } from './kafka-source.ts';
+import { checkTopics } from './kafka-topics.ts';
 
 export type { KafkaOptions, KafkaTopics } from './kafka-client.ts';
 
@@ -18,18 +19,13 @@ export interface KafkaConnection extends Pick<KafkaSink, 'publish' | 'bury' | 'c
 }
 
 /**
- * Connects, creates missing topics and learns the schema ids.
- * @throws AssayError ASSAY_KAFKA_UNAVAILABLE, ASSAY_REGISTRY_UNAVAILABLE, ASSAY_REGISTRY_REFUSED
+ * Learns the schema ids, looks whether the topics are there and fit, and connects.
+ * @throws AssayError as `checkTopics` does, or ASSAY_REGISTRY_UNAVAILABLE, ASSAY_REGISTRY_REFUSED
  */
 export async function connectKafka(options: KafkaOptions): Promise<KafkaConnection> {
   const ids = await registerContracts(options);
+  await checkTopics(options);
   const sink = await createKafkaSink({ ...options, verdictId: ids.verdict });
-  try {
-    await sink.ensureTopics();
-  } catch (error) {
-    await sink.close();
-    throw error;
-  }
   return {
     source: createKafkaSource(options),
     publish: sink.publish,
