@@ -9,6 +9,7 @@ import { createApp } from './app.ts';
 import { readConfig } from './config.ts';
 import { AssayError } from './core/errors.ts';
 import { DEFAULT_PARTITIONS, DEFAULT_REPLICATION } from './core/topics.ts';
+import { findLetterPlace, formatLetters, formatResubmission, type LetterOptions, listLetters, resubmit } from './dead-letters.ts';
 import { evaluateFiles } from './evaluate.ts';
 import { listModels } from './io/classifier.ts';
 import { packageRoot } from './io/package-root.ts';
@@ -56,6 +57,16 @@ program
   .option('--replication <n>', 'copies of each partition, as far as there are brokers', wholeNumber, DEFAULT_REPLICATION)
   .option('--json', 'one topic a line')
   .action(topics);
+
+program
+  .command('dead-letters')
+  .description('list what could not be used, newest first: from Kafka where KAFKA_BROKERS is set, else from ASSAY_DATA')
+  .option('--code <code>', 'only those rejected with this code')
+  .option('--limit <n>', 'most letters listed', wholeNumber, 100)
+  .option('--json', 'one letter a line')
+  .option('--resubmit', 'put those listed back: onto their topics, or to the running service')
+  .option('--url <url>', 'that service; the one of HOST and PORT by default')
+  .action(deadLetters);
 
 // Offline work runs beside the service, which never imports it.
 const SCRIPTS = {
@@ -124,9 +135,19 @@ async function topics({ create, json, partitions, replication }: TopicsOptions):
   for (const error of report.errors) tell(error);
 }
 
+async function deadLetters(options: LetterOptions & { json?: boolean; resubmit?: boolean }): Promise<void> {
+  const place = findLetterPlace(readConfig(), options);
+  const views = await listLetters(place, options);
+  const outcome = options.resubmit ? await resubmit(place, views) : null;
+  if (options.json) for (const view of views) console.log(JSON.stringify(view));
+  else console.log(formatLetters(views));
+  if (outcome) console.error(formatResubmission(outcome));
+}
+
 function wholeNumber(text: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('a whole number from 1 is wanted');
-  return Number(text);
+  const number = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+  if (number < 1 || number > 100_000) throw new InvalidArgumentError('a whole number from 1 to 100000 is wanted');
+  return number;
 }
 
 function runScript(script: string, options: string[]): void {

@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type TSchema, Type } from 'typebox';
 import { isRejection } from '../core/api-call.ts';
 import type { Label } from '../core/contracts.ts';
+import { RESUBMITTED_HEADER, readCount } from '../core/dead-letter.ts';
 import { AssayError } from '../core/errors.ts';
 import { checkLabel } from '../core/label.ts';
 import type { Decode, Incoming } from '../core/source.ts';
@@ -90,6 +91,7 @@ export async function addIntake(app: FastifyInstance, deps: IntakeDeps, errors: 
     async (request, reply) => {
       const bytes = await bytesOf(request, MAX_CALLS_BYTES);
       const { records, decode } = deps.splitBody(bytes, request.headers['content-type'] ?? '');
+      markResubmitted(records, request.headers[RESUBMITTED_HEADER]);
       const { accepted, rejections } = records.length > 0 ? await deps.post(records, decode) : NOTHING;
       const told = rejections.slice(0, MAX_REJECTIONS_TOLD);
       return reply.code(202).send({
@@ -110,6 +112,12 @@ export async function addIntake(app: FastifyInstance, deps: IntakeDeps, errors: 
       return reply.code(202).send({ accepted: labels.length });
     },
   );
+}
+
+/** Says of fresh records that they were dead letters before, where the sender says so. */
+function markResubmitted(records: readonly Incoming[], header: string | string[] | undefined): void {
+  const resubmitted = readCount(header);
+  if (resubmitted > 0) for (const record of records) Object.assign(record, { resubmitted });
 }
 
 /** Reads a body's bytes, unpacked; holds how many are being unpacked. */

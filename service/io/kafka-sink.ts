@@ -1,6 +1,7 @@
 /** What goes out to Kafka: verdicts, keyed by client for compaction, and dead letters with their original bytes. */
 import type { Message } from 'kafkajs';
 import type { Verdict } from '../core/contracts.ts';
+import { headerBytes, packBeside, resubmissionsOf } from '../core/dead-letter.ts';
 import type { DeadLetter } from '../core/source.ts';
 import { encodeVerdict } from './avro.ts';
 import { createClient, createPartitioner, type KafkaOptions, throughOutage, withKafka } from './kafka-client.ts';
@@ -59,10 +60,20 @@ function messageOf(verdict: Verdict, verdictId: number | null): Message {
   return { key: verdict.clientId, value: encodeVerdict(verdict, verdictId) };
 }
 
-function envelopeOf({ rejected, detail, origin, bytes }: DeadLetter): Message {
+function envelopeOf(letter: DeadLetter): Message {
+  const { rejected, detail, origin, bytes } = letter;
   const value = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, MAX_LETTER_BYTES));
-  const headers = { code: rejected, detail: header(detail), origin: header(origin), time: new Date().toISOString() };
-  return { key: null, value, headers: bytes.length > MAX_LETTER_BYTES ? { ...headers, cutFrom: String(bytes.length) } : headers };
+  const resubmitted = resubmissionsOf(letter);
+  const headers = {
+    ...packBeside(letter),
+    code: rejected,
+    detail: header(detail),
+    origin: header(origin),
+    time: new Date().toISOString(),
+    ...(resubmitted > 0 ? { resubmitted: String(resubmitted) } : {}),
+    ...(bytes.length > MAX_LETTER_BYTES ? { cutFrom: String(bytes.length) } : {}),
+  };
+  return { key: null, value, headers };
 }
 
 function header(text: string): string {
@@ -74,7 +85,7 @@ export function chunksOf(messages: readonly Message[]): Message[][] {
   const chunks: Message[][] = [];
   let bytes = 0;
   for (const message of messages) {
-    const size = (message.value?.length ?? 0) + 100;
+    const size = (message.value?.length ?? 0) + headerBytes(message.headers) + 100;
     const last = chunks.at(-1);
     if (!last || bytes + size > SEND_BYTES || last.length >= SEND_RECORDS) {
       chunks.push([message]);

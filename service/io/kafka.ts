@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Consumer, EachBatchPayload } from 'kafkajs';
 import { isRejection, type Rejection } from '../core/api-call.ts';
 import type { Label, Verdict } from '../core/contracts.ts';
-import type { DeadLetter, Source } from '../core/source.ts';
+import type { Beside, DeadLetter, Source } from '../core/source.ts';
 import { createLabelReader, createVerdictReader, type RecordReader, registerContracts } from './avro.ts';
 import { createClient, type KafkaOptions, prepareWithPatience, REGISTRY_PATIENCE_MS, withKafka } from './kafka-client.ts';
 import { createKafkaSink, type KafkaSink } from './kafka-sink.ts';
@@ -79,7 +79,7 @@ export async function loadVerdicts(options: KafkaOptions, onVerdict: OnVerdict, 
 }
 
 /** Where each partition that holds something ends, exclusive. */
-async function fetchEnds(options: KafkaOptions, topic: string): Promise<Map<number, number>> {
+export async function fetchEnds(options: KafkaOptions, topic: string): Promise<Map<number, number>> {
   const admin = createClient(options).admin();
   await admin.connect();
   try {
@@ -91,7 +91,7 @@ async function fetchEnds(options: KafkaOptions, topic: string): Promise<Map<numb
   }
 }
 
-interface ReadTo {
+export interface ReadTo {
   readonly topic: string;
   readonly groupId: string;
   /** Partitions leave it as they are read to their end. */
@@ -99,7 +99,7 @@ interface ReadTo {
   readonly signal: AbortSignal;
 }
 
-async function readTo(
+export async function readTo(
   options: KafkaOptions,
   { topic, groupId, ends, signal }: ReadTo,
   eachBatch: (payload: EachBatchPayload) => Promise<void>,
@@ -137,7 +137,7 @@ function untilRead(consumer: Consumer, ends: Map<number, number>, signal: AbortS
   });
 }
 
-async function deleteGroup(options: KafkaOptions, groupId: string): Promise<void> {
+export async function deleteGroup(options: KafkaOptions, groupId: string): Promise<void> {
   const admin = createClient(options).admin();
   try {
     await admin.connect();
@@ -155,6 +155,7 @@ interface ReadRecord<T> {
   readonly value: T | Rejection | null;
   readonly bytes: Uint8Array;
   readonly origin: string;
+  readonly beside: Beside;
 }
 
 async function readBatch<T>(
@@ -173,11 +174,12 @@ async function readBatch<T>(
       await heartbeat();
     },
   );
-  return batch.messages.map(({ key, value, offset }) => ({
+  return batch.messages.map(({ key, value, headers, offset }) => ({
     key: key?.toString() ?? '',
     value: value && reader.read(value),
     bytes: value ?? new Uint8Array(0),
     origin: `${batch.topic}/${batch.partition}@${offset}`,
+    beside: { key, headers },
   }));
 }
 
@@ -211,9 +213,9 @@ export async function followLabels(
       await consumer.run({
         eachBatch: async ({ batch, heartbeat }) => {
           const letters: DeadLetter[] = [];
-          for (const { value, bytes, origin } of await readBatch(options, reader, { batch, heartbeat }, signal)) {
+          for (const { value, bytes, origin, beside } of await readBatch(options, reader, { batch, heartbeat }, signal)) {
             if (value === null) continue;
-            if (isRejection(value)) letters.push({ ...value, bytes, origin });
+            if (isRejection(value)) letters.push({ ...value, bytes, origin, ...beside });
             else await onLabel(value);
           }
           if (letters.length > 0) await bury(letters);
