@@ -50,6 +50,8 @@ export async function createApp(config: Config): Promise<App> {
   http.log.info(`${scoring.context.model} loaded; ${restored} clients restored from ${config.ASSAY_DATA}`);
   if (config.ASSAY_KEY === 'assay')
     http.log.warn('client ids are hashed with the default key; set ASSAY_KEY to a secret of your own');
+  if (config.KAFKA_SASL_MECHANISM === 'PLAIN' && !config.KAFKA_TLS)
+    http.log.warn('PLAIN without KAFKA_TLS sends the Kafka password as it is: everyone on the way can read it');
 
   return {
     http,

@@ -64,7 +64,8 @@ const CALLS_DOCS = {
   summary: 'Report API calls',
   description:
     'Answers once the verdicts of these calls are stored and published. A record that cannot be used is told in the ' +
-    'answer and stops no other. content-encoding gzip is read; 16 MiB at most, as sent and unpacked.',
+    'answer and stops no other. content-encoding gzip is read; 16 MiB at most, as sent and unpacked. The header ' +
+    `${RESUBMITTED_HEADER} says how often these calls were put back from the dead letters.`,
   body: CALL_BODIES,
 };
 const LABELS_DOCS = {

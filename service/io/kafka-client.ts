@@ -75,7 +75,7 @@ export function kafkaError(doing: string, error: unknown): AssayError {
   return new AssayError(codeOf(error), `${doing}: ${(error as Error).message}`, { cause: error });
 }
 
-const CERTIFICATE_FAULT = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|^ERR_SSL|^ERR_TLS/;
+const CERTIFICATE_FAULT = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|^ERR_SSL|^ERR_TLS|^EPROTO$/;
 
 /** By the first cause that says more than that Kafka is away. */
 function codeOf(error: unknown): ErrorCode {

@@ -32,7 +32,7 @@ export function createKafkaLetters(options: KafkaOptions): LetterPlace {
       readLetters(options, async (batch) => {
         for (const message of batch.messages) {
           const mark = message.headers?.[MARK_HEADER];
-          if (mark) onMark(textOf(mark as IHeaders[string] & {}));
+          if (mark) onMark(textOf(mark));
           else onLetter(letterOf(message, placeOf(batch, message)));
         }
       }),
