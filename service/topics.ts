@@ -2,7 +2,7 @@
 import Table from 'cli-table3';
 import type { Config } from './config.ts';
 import { AssayError } from './core/errors.ts';
-import { CREATE_COMMAND, planTopics } from './core/topics.ts';
+import { CREATE_COMMAND, planTopics, SETTINGS } from './core/topics.ts';
 import { type CreateOptions, createTopics, judge, readTopics, type SeenTopic } from './io/kafka-topics.ts';
 import { commandOptions } from './kafka-options.ts';
 
@@ -49,11 +49,9 @@ function wantedText({ plan }: SeenTopic): string {
   );
 }
 
-const SHOWN = ['cleanup.policy', 'retention.ms', 'max.message.bytes'];
-
 function thereText({ state }: SeenTopic): string {
   if (!state) return 'missing';
   const { partitions, replicas, settings } = state;
-  const shown = settings ? SHOWN.map((name) => `${name} ${settings[name] ?? '?'}`) : ['settings: may not be read'];
+  const shown = settings ? SETTINGS.map((name) => `${name} ${settings[name] ?? '?'}`) : ['settings: may not be read'];
   return [`partitions ${partitions}, replicas ${replicas}`, ...shown].join('\n');
 }

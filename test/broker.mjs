@@ -1,6 +1,7 @@
 /**
  * A real Kafka broker for tests: fetched once from Maven Central into .cache/, run on free ports in a temporary folder.
- * It listens in the clear and, under a certificate of its own, with SASL.
+ * It listens in the clear, where everyone may do everything, and, under a certificate of its own, with SASL, where everyone may
+ * what no rule forbids.
  */
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -167,6 +168,9 @@ share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 num.partitions=8
 auto.create.topics.enable=false
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+allow.everyone.if.no.acl.found=true
 `;
 }
 

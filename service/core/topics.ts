@@ -34,6 +34,9 @@ const DAY_MS = 86_400_000;
 /** Of the largest dead letter, with its headers. */
 const LETTER_BYTES = 1_000_000;
 
+/** What is asked of a topic: judged, or worth a look. */
+export const SETTINGS: readonly string[] = ['cleanup.policy', 'retention.ms', 'max.message.bytes', 'min.insync.replicas'];
+
 interface Rule {
   readonly setting: string;
   readonly wanted: string;

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
+import kafkajs from 'kafkajs';
 import { readConfig } from '../config.ts';
+import { kafkaOptions } from '../kafka-options.ts';
 import { formatTopics, inspectTopics } from '../topics.ts';
 import { createClient, type KafkaOptions } from './kafka-client.ts';
 import { checkTopics, createTopics, readTopics } from './kafka-topics.ts';
+
+const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs;
 
 function testBrokers(): string {
   const brokers = process.env.KAFKA_TEST_BROKERS;
@@ -100,4 +104,41 @@ test('the command shows what is wanted beside what is there', async (t) => {
   const after = await inspectTopics(config, { partitions: 2 });
   assert.deepEqual([after.errors, after.warnings, after.created.length], [[], [], 4]);
   assert.match(formatTopics(after), /partitions 2 .*│ partitions 2, replicas 1/);
+});
+
+test('who may use topics but neither ask for their settings nor create any is not stopped, and told when it matters', async (t) => {
+  const secure = process.env.KAFKA_TEST_SECURE;
+  if (!secure) throw new Error('KAFKA_TEST_SECURE is not set: run these tests by `npm test`, which starts a broker');
+  const { brokers, ca, username, password } = JSON.parse(secure) as Record<string, string>;
+  const options = optionsFor(t);
+  const { security } = kafkaOptions(
+    readConfig({
+      KAFKA_BROKERS: brokers,
+      KAFKA_TLS: 'true',
+      KAFKA_TLS_CA: ca,
+      KAFKA_SASL_MECHANISM: 'SCRAM-SHA-512',
+      KAFKA_USERNAME: username,
+      KAFKA_PASSWORD: password,
+    }),
+  );
+  const limited = { ...options, brokers: [brokers!], security: security! };
+  const admin = createClient(options).admin();
+  await admin.connect();
+  t.after(() => admin.disconnect());
+  const rule = { principal: `User:${username}`, host: '*', permissionType: AclPermissionTypes.DENY };
+  const topics = { resourceType: AclResourceTypes.TOPIC, resourceName: options.group };
+  for (const operation of [AclOperationTypes.CREATE, AclOperationTypes.DESCRIBE_CONFIGS])
+    await admin.createAcls({ acl: [{ ...rule, ...topics, operation, resourcePatternType: ResourcePatternTypes.PREFIXED }] });
+  const allowed = {
+    ...rule,
+    ...topics,
+    permissionType: AclPermissionTypes.ALLOW,
+    resourcePatternType: ResourcePatternTypes.PREFIXED,
+  };
+  await admin.createAcls({ acl: [{ ...allowed, operation: AclOperationTypes.DESCRIBE }] });
+  await assert.rejects(createTopics(limited), { code: 'ASSAY_KAFKA_DENIED' });
+  await createTopics(options);
+  await checkTopics(limited);
+  assert.deepEqual(options.notices, []);
+  assert.ok((await readTopics(limited)).every(({ state }) => state?.settings === null));
 });

@@ -8,6 +8,7 @@ import {
   findTopicFaults,
   mendCommand,
   planTopics,
+  SETTINGS,
   type TopicPlan,
   type TopicState,
 } from '../core/topics.ts';
@@ -107,7 +108,7 @@ async function stateOf(admin: Admin, { name, partitions }: ITopicMetadata): Prom
 /** Null where Assay may use the topic and not ask how it is set up: a right of its own in Kafka. */
 async function settingsOf(admin: Admin, name: string): Promise<Record<string, string> | null> {
   try {
-    const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name };
+    const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name, configNames: [...SETTINGS] };
     const { resources } = await admin.describeConfigs({ includeSynonyms: false, resources: [resource] });
     const entries = resources.flatMap(({ configEntries }) => configEntries);
     return Object.fromEntries(entries.map(({ configName, configValue }) => [configName, configValue]));
