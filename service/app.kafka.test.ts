@@ -13,6 +13,7 @@ import type { Verdict } from './core/contracts.ts';
 import { encodeCall } from './io/avro.ts';
 import { type KafkaOptions, loadVerdicts } from './io/kafka.ts';
 import { createClient, createPartitioner } from './io/kafka-client.ts';
+import { createTopics } from './io/kafka-topics.ts';
 import { scoreFiles } from './score.ts';
 
 const CALLS = 100_000;
@@ -21,10 +22,7 @@ const PARTITIONS = 8;
 /** Simulated calls to a file and, spread over the partitions one by one, to the topic. */
 async function produce(options: KafkaOptions, file: string): Promise<void> {
   const client = createClient(options);
-  const admin = client.admin();
-  await admin.connect();
-  await admin.createTopics({ topics: [{ topic: options.topics.calls, numPartitions: PARTITIONS, replicationFactor: 1 }] });
-  await admin.disconnect();
+  await createTopics(options, { partitions: PARTITIONS });
   const producer = client.producer({ createPartitioner, idempotent: true, maxInFlightRequests: 1 });
   await producer.connect();
   const out = createWriteStream(file);

@@ -10,10 +10,11 @@ import { DiskStore } from './io/disk-store.ts';
 import { createReplaySource, fileIdentity } from './io/files.ts';
 import { createHttp } from './io/http.ts';
 import { createHttpSource } from './io/http-source.ts';
-import { connectKafka, type KafkaConnection, type KafkaOptions } from './io/kafka.ts';
+import { connectKafka, type KafkaConnection } from './io/kafka.ts';
 import { countRejection, createMetrics, type Metrics } from './io/metrics.ts';
 import { packageRoot } from './io/package-root.ts';
 import { splitBody } from './io/post-body.ts';
+import { kafkaOptions } from './kafka-options.ts';
 import { runPipeline, type Stages } from './pipeline.ts';
 import { createStages, type ScoringStages } from './stages.ts';
 
@@ -49,6 +50,8 @@ export async function createApp(config: Config): Promise<App> {
   http.log.info(`${scoring.context.model} loaded; ${restored} clients restored from ${config.ASSAY_DATA}`);
   if (config.ASSAY_KEY === 'assay')
     http.log.warn('client ids are hashed with the default key; set ASSAY_KEY to a secret of your own');
+  if (config.KAFKA_SASL_MECHANISM === 'PLAIN' && !config.KAFKA_TLS)
+    http.log.warn('PLAIN without KAFKA_TLS sends the Kafka password as it is: everyone on the way can read it');
 
   return {
     http,
@@ -198,21 +201,6 @@ function measured({ name, deliveries }: Source, metrics: Metrics): Source {
         };
       }
     },
-  };
-}
-
-function kafkaOptions(config: Config): KafkaOptions {
-  return {
-    brokers: config.KAFKA_BROKERS.split(','),
-    group: config.KAFKA_GROUP,
-    topics: {
-      calls: config.KAFKA_CALLS_TOPIC,
-      verdicts: config.KAFKA_VERDICTS_TOPIC,
-      labels: config.KAFKA_LABELS_TOPIC,
-      deadLetters: config.KAFKA_DEAD_LETTERS_TOPIC,
-    },
-    wireFormat: config.KAFKA_WIRE_FORMAT,
-    registryUrl: config.SCHEMA_REGISTRY_URL,
   };
 }
 

@@ -28,6 +28,13 @@ const DEFAULTS: Config = {
   KAFKA_LABELS_TOPIC: 'labels',
   KAFKA_DEAD_LETTERS_TOPIC: 'assay-dead-letters',
   KAFKA_WIRE_FORMAT: 'auto',
+  KAFKA_SASL_MECHANISM: '',
+  KAFKA_USERNAME: '',
+  KAFKA_PASSWORD: '',
+  KAFKA_TLS: false,
+  KAFKA_TLS_CA: '',
+  KAFKA_TLS_CERT: '',
+  KAFKA_TLS_KEY: '',
   SCHEMA_REGISTRY_URL: '',
   LOG_LEVEL: 'info',
 };
@@ -90,12 +97,30 @@ const REFUSED: [keyof Config, string[]][] = [
   ['ASSAY_MAX_CLIENTS', ['99', '5000001', 'many']],
   ['ASSAY_HTTP_QUEUE', ['0', '10001']],
   ['KAFKA_WIRE_FORMAT', ['json']],
+  ['KAFKA_SASL_MECHANISM', ['GSSAPI', 'SCRAM-SHA-1']],
+  ['KAFKA_TLS', ['yes', '2']],
   ['LOG_LEVEL', ['verbose']],
 ];
 for (const [name, values] of REFUSED)
   test(`${name} is checked`, () => {
     for (const value of values) assert.match(faultsOf({ [name]: value }), new RegExp(`\\b${name}\\b`));
   });
+
+test('a half of what belongs together is refused, and no value is told', () => {
+  const brokers = { KAFKA_BROKERS: 'a:1' };
+  const halves: [NodeJS.ProcessEnv, string][] = [
+    [{ ...brokers, KAFKA_PASSWORD: 'secret' }, 'KAFKA_PASSWORD is set and KAFKA_SASL_MECHANISM is not'],
+    [{ ...brokers, KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_USERNAME: 'u' }, 'KAFKA_SASL_MECHANISM is set and KAFKA_PASSWORD is not'],
+    [{ ...brokers, KAFKA_TLS_CA: 'ca.pem' }, 'KAFKA_TLS_CA is set and KAFKA_TLS is not'],
+    [{ ...brokers, KAFKA_TLS: 'true', KAFKA_TLS_KEY: 'key.pem' }, 'KAFKA_TLS_KEY is set and KAFKA_TLS_CERT is not'],
+    [{ KAFKA_TLS: 'true' }, 'KAFKA_TLS is set and KAFKA_BROKERS is not'],
+  ];
+  for (const [env, fault] of halves) {
+    assert.match(faultsOf(env), new RegExp(fault));
+    assert.doesNotMatch(faultsOf(env), /secret/);
+  }
+  assert.equal(readConfig({ ...brokers, KAFKA_TLS: 'true' }).KAFKA_TLS, true);
+});
 
 test('variables that Assay does not know are ignored', () => {
   assert.deepEqual({ ...readConfig({ PATH: '/bin', ASSAY_NEVER_HEARD_OF: 'x', port: '1' }) }, DEFAULTS);

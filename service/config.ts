@@ -29,6 +29,16 @@ export const ConfigSchema = Type.Object({
   KAFKA_LABELS_TOPIC: text('Topic of the labels', 'labels'),
   KAFKA_DEAD_LETTERS_TOPIC: text('Topic of the dead letters', 'assay-dead-letters'),
   KAFKA_WIRE_FORMAT: Type.Enum(['auto', 'confluent', 'bare'], { default: 'auto', description: 'How calls are written' }),
+  KAFKA_SASL_MECHANISM: Type.Enum(['', 'PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'], {
+    default: '',
+    description: 'How Assay proves to the brokers who it is; not at all by default',
+  }),
+  KAFKA_USERNAME: text('User name for SASL'),
+  KAFKA_PASSWORD: text('Password for SASL'),
+  KAFKA_TLS: Type.Boolean({ default: false, description: 'Encrypt, and check the certificates of the brokers' }),
+  KAFKA_TLS_CA: text('PEM file of the authorities that the brokers are signed by; those of Node by default'),
+  KAFKA_TLS_CERT: text('PEM file of a certificate by which the brokers know Assay'),
+  KAFKA_TLS_KEY: text('PEM file of its private key'),
   SCHEMA_REGISTRY_URL: text('Schema registry; the bundled schemas otherwise'),
   LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { default: 'info' }),
 });
@@ -37,11 +47,37 @@ export type Config = Static<typeof ConfigSchema>;
 
 /** @throws AssayError ASSAY_CONFIG_INVALID, with every fault told at once */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  const config = readEach(env);
+  const halves = findHalves(config);
+  if (halves.length > 0) throw new AssayError('ASSAY_CONFIG_INVALID', halves.join(', '));
+  return config;
+}
+
+function readEach(env: NodeJS.ProcessEnv): Config {
   try {
     return envSchema<Config>({ schema: ConfigSchema, data: env, env: false, ajv: { customOptions: (ajv) => allErrors(ajv) } });
   } catch (error) {
     throw new AssayError('ASSAY_CONFIG_INVALID', (error as Error).message, { cause: error });
   }
+}
+
+/** What is set and, without another variable, would silently do nothing: a connection must not be less safe than it looks. */
+const NEEDS: readonly (readonly [keyof Config, keyof Config])[] = [
+  ['KAFKA_SASL_MECHANISM', 'KAFKA_USERNAME'],
+  ['KAFKA_SASL_MECHANISM', 'KAFKA_PASSWORD'],
+  ['KAFKA_USERNAME', 'KAFKA_SASL_MECHANISM'],
+  ['KAFKA_PASSWORD', 'KAFKA_SASL_MECHANISM'],
+  ['KAFKA_TLS_CA', 'KAFKA_TLS'],
+  ['KAFKA_TLS_CERT', 'KAFKA_TLS'],
+  ['KAFKA_TLS_CERT', 'KAFKA_TLS_KEY'],
+  ['KAFKA_TLS_KEY', 'KAFKA_TLS_CERT'],
+  ['KAFKA_TLS', 'KAFKA_BROKERS'],
+  ['KAFKA_SASL_MECHANISM', 'KAFKA_BROKERS'],
+];
+
+function findHalves(config: Config): string[] {
+  const halves = NEEDS.filter(([name, needed]) => config[name] && !config[needed]);
+  return halves.map(([name, needed]) => `${name} is set and ${needed} is not`);
 }
 
 function allErrors<A extends { opts: { allErrors?: boolean } }>(ajv: A): A {

@@ -201,6 +201,15 @@ describe('assay', () => {
     );
   });
 
+  it('lists dead letters of the store, and refuses what makes no sense', () => {
+    const env = { ASSAY_DATA: join(folder, 'no-store'), KAFKA_BROKERS: '' };
+    assert.equal(assay(['dead-letters'], { env }).out, 'no dead letters\n');
+    assert.deepEqual(assay(['dead-letters', '--json'], { env }), { status: 0, out: '', err: '' });
+    assert.equal(assay(['dead-letters', '--limit', '0'], { env }).status, 1);
+    assert.match(assay(['topics'], { env }).err, /^assay: ASSAY_CONFIG_INVALID: .*KAFKA_BROKERS is not set/);
+    assert.equal(assay(['topics', '--create', '--replication', 'x'], { env }).status, 1);
+  });
+
   it('passes options on to the offline scripts, and their exit code back', () => {
     assert.match(assay(['train', '--help']).out, /--promote/);
     assert.equal(assay(['train', '--nonsense']).status, 1);

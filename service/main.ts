@@ -4,15 +4,18 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SingleBar } from 'cli-progress';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { createApp } from './app.ts';
 import { readConfig } from './config.ts';
 import { AssayError } from './core/errors.ts';
+import { DEFAULT_PARTITIONS, DEFAULT_REPLICATION } from './core/topics.ts';
+import { findLetterPlace, formatLetters, formatResubmission, type LetterOptions, listLetters, resubmit } from './dead-letters.ts';
 import { evaluateFiles } from './evaluate.ts';
 import { listModels } from './io/classifier.ts';
 import { packageRoot } from './io/package-root.ts';
 import { formatReport } from './io/report.ts';
 import { formatClients, type ScoredFiles, scoreFiles, summarise, writeVerdicts } from './score.ts';
+import { formatTopics, inspectTopics } from './topics.ts';
 
 interface FileOptions {
   format?: string;
@@ -45,6 +48,25 @@ program
   .action(evaluate);
 
 program.command('models').description('list the models that are here').option('--json', 'one manifest a line').action(models);
+
+program
+  .command('topics')
+  .description('show the Kafka topics that Assay needs, as they should be and as they are')
+  .option('--create', 'create those that are missing')
+  .option('--partitions <n>', 'partitions of calls and verdicts when they are created', wholeNumber, DEFAULT_PARTITIONS)
+  .option('--replication <n>', 'copies of each partition, as far as there are brokers', wholeNumber, DEFAULT_REPLICATION)
+  .option('--json', 'one topic a line')
+  .action(topics);
+
+program
+  .command('dead-letters')
+  .description('list what could not be used, newest first: from Kafka where KAFKA_BROKERS is set, else from ASSAY_DATA')
+  .option('--code <code>', 'only those rejected with this code')
+  .option('--limit <n>', 'most letters listed', wholeNumber, 100)
+  .option('--json', 'one letter a line')
+  .option('--resubmit', 'put those listed back: onto their topics, or to the running service')
+  .option('--url <url>', 'that service; the one of HOST and PORT by default')
+  .action(deadLetters);
 
 // Offline work runs beside the service, which never imports it.
 const SCRIPTS = {
@@ -95,6 +117,37 @@ function models({ json }: { json?: boolean }): void {
         `${isDefault ? '*' : ' '} ${name}  ${manifest.featureSet}  ${manifest.families.length} families  seed ${manifest.seed}`,
       );
   }
+}
+
+interface TopicsOptions {
+  create?: boolean;
+  json?: boolean;
+  partitions: number;
+  replication: number;
+}
+
+async function topics({ create, json, partitions, replication }: TopicsOptions): Promise<void> {
+  const report = await inspectTopics(readConfig(), create ? { partitions, replication } : null);
+  if (json) for (const topic of report.topics) console.log(JSON.stringify(topic));
+  else console.log(formatTopics(report));
+  for (const name of report.created) console.error(`created ${name}`);
+  for (const text of report.warnings) console.error(`assay: warning: ${text}`);
+  for (const error of report.errors) tell(error);
+}
+
+async function deadLetters(options: LetterOptions & { json?: boolean; resubmit?: boolean }): Promise<void> {
+  const place = findLetterPlace(readConfig(), options);
+  const views = await listLetters(place, options);
+  const outcome = options.resubmit ? await resubmit(place, views) : null;
+  if (options.json) for (const view of views) console.log(JSON.stringify(view));
+  else console.log(formatLetters(views));
+  if (outcome) console.error(formatResubmission(outcome));
+}
+
+function wholeNumber(text: string): number {
+  const number = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+  if (number < 1 || number > 100_000) throw new InvalidArgumentError('a whole number from 1 to 100000 is wanted');
+  return number;
 }
 
 function runScript(script: string, options: string[]): void {

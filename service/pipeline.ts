@@ -7,8 +7,9 @@
 import { isRejection, type Rejection } from './core/api-call.ts';
 import { cohortIdOf } from './core/cohort.ts';
 import type { ApiCall, Verdict } from './core/contracts.ts';
+import { besideOf } from './core/dead-letter.ts';
 import type { Observer, Snapshot } from './core/observe.ts';
-import type { DeadLetter, Delivery, Source } from './core/source.ts';
+import type { DeadLetter, Delivery, Incoming, Source } from './core/source.ts';
 import { type DecideContext, decide } from './core/verdict.ts';
 import type { Classifier } from './io/classifier.ts';
 import type { VerdictStore } from './io/verdict-store.ts';
@@ -65,8 +66,8 @@ function observeAll({ records, decode }: Delivery, { observer, onCall, now }: St
   return observed;
 }
 
-function letterOf(rejection: Rejection, record: { bytes: Uint8Array; origin: string }): DeadLetter {
-  return { ...rejection, origin: record.origin, bytes: record.bytes };
+function letterOf(rejection: Rejection, record: Incoming): DeadLetter {
+  return { ...rejection, origin: record.origin, bytes: record.bytes, ...besideOf(record) };
 }
 
 /**

@@ -1,4 +1,8 @@
-/** A real Kafka broker for tests: fetched once from Maven Central into .cache/, run on free ports in a temporary folder. */
+/**
+ * A real Kafka broker for tests: fetched once from Maven Central into .cache/, run on free ports in a temporary folder.
+ * It listens in the clear, where everyone may do everything, and, under a certificate of its own, with SASL, where everyone may
+ * what no rule forbids.
+ */
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -88,9 +92,10 @@ async function fetchKafka(root) {
 
 async function tryStart(libraries) {
   const folder = mkdtempSync(join(tmpdir(), 'assay-kafka-'));
-  const [port, controllerPort] = await freePorts(2);
+  const [port, securePort, controllerPort] = await freePorts(3);
   const properties = join(folder, 'server.properties');
-  writeFileSync(properties, serverProperties(folder, port, controllerPort));
+  const password = randomBytes(16).toString('hex');
+  writeFileSync(properties, serverProperties(folder, { port, securePort, controllerPort, password }));
   const classpath = join(libraries, '*');
   const clusterId = `a${randomBytes(16).toString('base64url').slice(1)}`;
   let broker = null;
@@ -99,19 +104,35 @@ async function tryStart(libraries) {
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   };
   try {
-    await run('java', ['-cp', classpath, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties]);
+    const ca = await makeCertificate(folder, password);
+    const users = SCRAM.flatMap((mechanism) => ['-S', `${mechanism}=[name=${USERNAME},password=${password}]`]);
+    await run('java', ['-cp', classpath, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties, ...users]);
     broker = spawn('java', ['-Xmx512m', '-cp', classpath, 'kafka.Kafka', properties], { stdio: ['ignore', 'pipe', 'pipe'] });
     const log = createWriteStream(join(folder, 'broker.log'));
     broker.stdout.pipe(log);
     broker.stderr.pipe(log);
     await untilAnswers(broker, `127.0.0.1:${port}`);
-    return { brokers: `127.0.0.1:${port}`, stop };
+    const secure = { brokers: `localhost:${securePort}`, ca, username: USERNAME, password };
+    return { brokers: `127.0.0.1:${port}`, secure, stop };
   } catch (error) {
     const log = join(folder, 'broker.log');
     const said = existsSync(log) ? readFileSync(log, 'utf8').slice(-2000) : '';
     await stop();
     throw new Error(`The Kafka broker did not start: ${error.message}\n${said}`);
   }
+}
+
+const USERNAME = 'assay';
+const SCRAM = ['SCRAM-SHA-256', 'SCRAM-SHA-512'];
+
+/** A key pair for the broker, by Java's own tool; returns the file of the certificate, for those who shall trust it. */
+async function makeCertificate(folder, password) {
+  const keys = ['-alias', 'broker', '-keystore', join(folder, 'broker.p12'), '-storetype', 'PKCS12', '-storepass', password];
+  const names = ['-dname', 'CN=localhost', '-ext', 'san=dns:localhost,ip:127.0.0.1', '-validity', '2'];
+  await run('keytool', ['-genkeypair', '-keyalg', 'RSA', '-keysize', '2048', ...names, ...keys]);
+  const ca = join(folder, 'ca.pem');
+  await run('keytool', ['-exportcert', '-rfc', '-file', ca, ...keys]);
+  return ca;
 }
 
 async function freePorts(count) {
@@ -122,14 +143,20 @@ async function freePorts(count) {
   return ports;
 }
 
-function serverProperties(folder, port, controllerPort) {
+function serverProperties(folder, { port, securePort, controllerPort, password }) {
   return `process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:${controllerPort}
-listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}
-advertised.listeners=PLAINTEXT://127.0.0.1:${port}
+listeners=PLAINTEXT://127.0.0.1:${port},SASL_SSL://localhost:${securePort},CONTROLLER://127.0.0.1:${controllerPort}
+advertised.listeners=PLAINTEXT://127.0.0.1:${port},SASL_SSL://localhost:${securePort}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT
+sasl.enabled.mechanisms=PLAIN,${SCRAM.join(',')}
+listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_${USERNAME}="${password}";
+${SCRAM.map((name) => `listener.name.sasl_ssl.${name.toLowerCase()}.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;`).join('\n')}
+ssl.keystore.location=${join(folder, 'broker.p12')}
+ssl.keystore.type=PKCS12
+ssl.keystore.password=${password}
 log.dirs=${join(folder, 'data')}
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
@@ -141,6 +168,9 @@ share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 num.partitions=8
 auto.create.topics.enable=false
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+allow.everyone.if.no.acl.found=true
 `;
 }
 

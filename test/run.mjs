@@ -66,9 +66,10 @@ async function runTests(files) {
 
 /** A broker is started only where a test asks for it. */
 async function withBroker(sources, use) {
-  if (!sources.some((path) => readFileSync(join(root, path), 'utf8').includes('KAFKA_TEST_BROKERS'))) return use();
+  if (!sources.some((path) => readFileSync(join(root, path), 'utf8').includes('KAFKA_TEST_'))) return use();
   const broker = await startBroker(root);
   process.env.KAFKA_TEST_BROKERS = broker.brokers;
+  process.env.KAFKA_TEST_SECURE = JSON.stringify(broker.secure);
   const onSignal = () => void broker.stop().then(() => process.exit(1));
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {

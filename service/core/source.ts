@@ -1,8 +1,19 @@
 import type { Rejection } from './api-call.ts';
 import type { ApiCall } from './contracts.ts';
 
+/** Headers of a Kafka record. */
+export type Headers = Readonly<Record<string, Uint8Array | string | readonly (Uint8Array | string)[] | undefined>>;
+
+/** What came beside the bytes, kept so that a dead letter can be put back as it was. */
+export interface Beside {
+  readonly key?: Uint8Array | null;
+  readonly headers?: Headers | undefined;
+  /** How often the record was put back from the dead letters; where it is not told, a header may. */
+  readonly resubmitted?: number;
+}
+
 /** One record as it came, before decoding. */
-export interface Incoming {
+export interface Incoming extends Beside {
   /** The original bytes, kept for the dead-letter place. */
   readonly bytes: Uint8Array;
   /** Where it came from, for people: `access.log:17`, `api-calls/3@1042`. */
@@ -23,7 +34,7 @@ export interface Delivery {
 }
 
 /** A rejection with where it came from and its original bytes, as the dead-letter place keeps it. */
-export interface DeadLetter extends Rejection {
+export interface DeadLetter extends Rejection, Beside {
   readonly origin: string;
   readonly bytes: Uint8Array;
 }

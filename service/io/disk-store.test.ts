@@ -232,7 +232,7 @@ describe('close and reopen', () => {
     await withDisk(folder, (disk) => {
       assert.deepEqual(disk.labels(), labels);
       assert.deepEqual(
-        disk.letters().map((letter) => ({ ...letter, bytes: new Uint8Array(letter.bytes) })),
+        disk.letters().map(({ time, ...letter }) => ({ ...letter, bytes: new Uint8Array(letter.bytes) })),
         letters.toReversed(),
       );
       assert.deepEqual(originsOf(disk.letters(2)), ['log:3', 'log:2']);

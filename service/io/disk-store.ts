@@ -17,7 +17,16 @@ import type { VerdictStore } from './verdict-store.ts';
 
 /** Dead letters and labels kept; the oldest go first. */
 const MAX_KEPT = 100_000;
-const MAP_SIZE_BYTES = 16 * 2 ** 30;
+export const LETTERS_NAME = 'dead-letters';
+export const MAP_SIZE_BYTES = 16 * 2 ** 30;
+
+/** A dead letter as it lies on disk. */
+export interface KeptLetter extends DeadLetter {
+  /** When it was buried, ms since 1970; older stores do not tell. */
+  readonly time?: number;
+  /** When it was put back into the source, ms since 1970. */
+  readonly putBackAt?: number;
+}
 
 export interface DiskStoreOptions {
   /** Clients and links kept, about; what memory has forgotten is dropped here once so many were written. */
@@ -32,7 +41,7 @@ export class DiskStore {
   readonly #links: readonly Database<LinkChange, string>[];
   readonly #verdicts: Database<Verdict, string>;
   readonly #labels: Journal<Label>;
-  readonly #letters: Journal<DeadLetter>;
+  readonly #letters: Journal<KeptLetter>;
   readonly #meta: Database<number, string>;
   /** Records written since the last sweep, and links since the last change of generation. */
   #written = 0;
@@ -48,7 +57,7 @@ export class DiskStore {
     this.#links = ['links-0', 'links-1'].map((name) => this.#root.openDB({ name }));
     this.#verdicts = this.#root.openDB({ name: 'verdicts' });
     this.#labels = new Journal(this.#root.openDB({ name: 'labels' }));
-    this.#letters = new Journal(this.#root.openDB({ name: 'dead-letters' }));
+    this.#letters = new Journal(this.#root.openDB({ name: LETTERS_NAME }));
     this.#meta = this.#root.openDB({ name: 'meta' });
     // However often it is started anew, it ages.
     this.#linksWritten = this.#linksOf(0).getCount();
@@ -128,7 +137,8 @@ export class DiskStore {
   }
 
   async bury(letters: readonly DeadLetter[]): Promise<void> {
-    for (const letter of letters) this.#letters.append({ ...letter, bytes: Buffer.from(letter.bytes) });
+    const time = Date.now();
+    for (const letter of letters) this.#letters.append({ ...letter, bytes: Buffer.from(letter.bytes), time });
     await this.#committed();
   }
 
@@ -138,7 +148,7 @@ export class DiskStore {
   }
 
   /** The newest, newest first. */
-  letters(limit = 100): DeadLetter[] {
+  letters(limit = 100): KeptLetter[] {
     return this.#letters.read({ reverse: true, limit });
   }
 

@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type TSchema, Type } from 'typebox';
 import { isRejection } from '../core/api-call.ts';
 import type { Label } from '../core/contracts.ts';
+import { RESUBMITTED_HEADER, readCount } from '../core/dead-letter.ts';
 import { AssayError } from '../core/errors.ts';
 import { checkLabel } from '../core/label.ts';
 import type { Decode, Incoming } from '../core/source.ts';
@@ -63,7 +64,8 @@ const CALLS_DOCS = {
   summary: 'Report API calls',
   description:
     'Answers once the verdicts of these calls are stored and published. A record that cannot be used is told in the ' +
-    'answer and stops no other. content-encoding gzip is read; 16 MiB at most, as sent and unpacked.',
+    'answer and stops no other. content-encoding gzip is read; 16 MiB at most, as sent and unpacked. The header ' +
+    `${RESUBMITTED_HEADER} says how often these calls were put back from the dead letters.`,
   body: CALL_BODIES,
 };
 const LABELS_DOCS = {
@@ -90,6 +92,7 @@ export async function addIntake(app: FastifyInstance, deps: IntakeDeps, errors: 
     async (request, reply) => {
       const bytes = await bytesOf(request, MAX_CALLS_BYTES);
       const { records, decode } = deps.splitBody(bytes, request.headers['content-type'] ?? '');
+      markResubmitted(records, request.headers[RESUBMITTED_HEADER]);
       const { accepted, rejections } = records.length > 0 ? await deps.post(records, decode) : NOTHING;
       const told = rejections.slice(0, MAX_REJECTIONS_TOLD);
       return reply.code(202).send({
@@ -110,6 +113,12 @@ export async function addIntake(app: FastifyInstance, deps: IntakeDeps, errors: 
       return reply.code(202).send({ accepted: labels.length });
     },
   );
+}
+
+/** Says of fresh records that they were dead letters before, where the sender says so. */
+function markResubmitted(records: readonly Incoming[], header: string | string[] | undefined): void {
+  const resubmitted = readCount(header);
+  if (resubmitted > 0) for (const record of records) Object.assign(record, { resubmitted });
 }
 
 /** Reads a body's bytes, unpacked; holds how many are being unpacked. */

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { ApiCall } from '../core/contracts.ts';
 import { AssayError } from '../core/errors.ts';
 import type { Decode, Delivery, Incoming } from '../core/source.ts';
 import { createHttpSource } from './http-source.ts';
+import { splitBody } from './post-body.ts';
 
 const decode: Decode = () => ({ rejected: 'ASSAY_INTERNAL', detail: '' });
 const record = (origin: string): Incoming => ({ bytes: new Uint8Array([1]), origin });
@@ -47,6 +49,21 @@ test('posts that wait share one delivery, and each gets its own outcome', async 
       [1, []],
     ],
   );
+});
+
+test('a record of every content type finds its way back to its post', async () => {
+  const call = '{"id":"1","time":1700000000000,"clientIp":"192.0.2.7","method":"GET","path":"/"}';
+  for (const type of ['application/x-ndjson', 'application/json']) {
+    const source = createHttpSource({ maxWaiting: 4 });
+    const { records, decode: decodeBody } = splitBody(Buffer.from(call), type);
+    const post = source.post(records, decodeBody);
+    const delivery = await nextOf(source.deliveries(new AbortController().signal)[Symbol.asyncIterator]());
+    const [record] = delivery.records;
+    assert.equal((delivery.decode(record!, Date.now()) as ApiCall).id, '1', type);
+    const letter = { rejected: 'ASSAY_CALL_LATE', detail: '', origin: record!.origin, bytes: record!.bytes } as const;
+    await delivery.acknowledge({ accepted: 0, rejections: [letter] });
+    assert.equal((await post).rejections.length, 1, type);
+  }
 });
 
 test('a delivery of several posts stays within 10,000 records', async () => {

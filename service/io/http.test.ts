@@ -29,6 +29,21 @@ async function assertError({ app }: TestApp, ask: InjectOptions, status: number,
 
 // POST /v1/calls
 
+test('calls that were dead letters before are known as such, and a count that is none is nothing', async (t) => {
+  const counts: (number | undefined)[] = [];
+  const { app } = createTestApp(t, {
+    post: async (records) => {
+      counts.push(...records.map(({ resubmitted }) => resubmitted));
+      return { accepted: records.length, rejections: [] };
+    },
+  });
+  for (const count of ['2', 'many', '0']) {
+    const headers = { 'content-type': 'application/x-ndjson', 'assay-resubmitted': count };
+    await app.inject({ method: 'POST', url: '/v1/calls', headers, payload: '{}' });
+  }
+  assert.deepEqual(counts, [2, undefined, undefined]);
+});
+
 test('posted calls reach the pipeline as they were sent, and what it says is answered', async (t) => {
   const seen: unknown[] = [];
   const rejections = Array.from({ length: 150 }, (_, i) => ({

@@ -50,6 +50,22 @@ test('what trying again cannot mend is told at once, as is an outage at its limi
   }
 });
 
+test('what Kafka denies, and a certificate that does not hold, have codes of their own and are not tried again', async () => {
+  const because = (fault: object) => Object.assign(new Error('gave up', { cause: Object.assign(new Error('x'), fault) }));
+  const faults: [Error, string][] = [
+    [because({ name: 'KafkaJSSASLAuthenticationError' }), 'ASSAY_KAFKA_DENIED'],
+    [because({ type: 'TOPIC_AUTHORIZATION_FAILED' }), 'ASSAY_KAFKA_DENIED'],
+    [because({ errors: [{ type: 'CLUSTER_AUTHORIZATION_FAILED' }] }), 'ASSAY_KAFKA_DENIED'],
+    [because({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT', retriable: true }), 'ASSAY_KAFKA_TLS_FAILED'],
+    [because({ code: 'ERR_SSL_WRONG_VERSION_NUMBER', retriable: true }), 'ASSAY_KAFKA_TLS_FAILED'],
+  ];
+  for (const [error, code] of faults) {
+    const { run, tries } = failing(5, error);
+    await assert.rejects(throughOutage('writing', OPTIONS, run), { code, canRetry: false });
+    assert.equal(tries(), 1);
+  }
+});
+
 test('an abort ends the waiting between two tries', async () => {
   const stop = new AbortController();
   const { run, tries } = failing(Number.POSITIVE_INFINITY, wrapped(true));

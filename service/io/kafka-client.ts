@@ -1,8 +1,9 @@
 /** What every part that speaks to Kafka shares: the client, its options, coded errors, patience with the registry. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs, { type Kafka } from 'kafkajs';
-import { AssayError } from '../core/errors.ts';
+import { AssayError, type ErrorCode } from '../core/errors.ts';
 import type { WireFormat } from './avro.ts';
+import type { KafkaSecurity } from './kafka-security.ts';
 
 export interface KafkaTopics {
   readonly calls: string;
@@ -14,6 +15,8 @@ export interface KafkaTopics {
 export interface KafkaOptions {
   /** host:port of one or more brokers. */
   readonly brokers: readonly string[];
+  /** Neither encrypted nor authenticated by default. */
+  readonly security?: KafkaSecurity;
   /** Consumer group; processes of one group share the partitions. */
   readonly group: string;
   readonly topics: KafkaTopics;
@@ -34,10 +37,11 @@ export interface KafkaOptions {
 
 export const REGISTRY_PATIENCE_MS = 60_000;
 
-export function createClient({ brokers, group, retries = 8, onNotice }: KafkaOptions): Kafka {
+export function createClient({ brokers, security = {}, group, retries = 8, onNotice }: KafkaOptions): Kafka {
   return new kafkajs.Kafka({
     clientId: group,
     brokers: [...brokers],
+    ...security,
     logLevel: kafkajs.logLevel.ERROR,
     logCreator: () => {
       const notice = withoutRepeats(onNotice ?? (() => {}));
@@ -65,12 +69,46 @@ function withoutRepeats(notice: (text: string) => void): (text: string) => void 
 /** Kafka's own partitioner: the same key goes to the same partition as with the Java client. */
 export const createPartitioner = kafkajs.Partitioners.DefaultPartitioner;
 
+/** What the client throws, under the code that tells the operator where to look; `error` itself where it is coded already. */
 export function kafkaError(doing: string, error: unknown): AssayError {
   if (error instanceof AssayError) return error;
-  return new AssayError('ASSAY_KAFKA_UNAVAILABLE', `${doing}: ${(error as Error).message}`, { cause: error });
+  return new AssayError(codeOf(error), `${doing}: ${(error as Error).message}`, { cause: error });
 }
 
-/** @throws AssayError ASSAY_KAFKA_UNAVAILABLE for whatever the client throws */
+const CERTIFICATE_FAULT = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|^ERR_SSL|^ERR_TLS|^EPROTO$/;
+
+/** By the first cause that says more than that Kafka is away. */
+function codeOf(error: unknown): ErrorCode {
+  for (const { name, type, code } of causesOf(error)) {
+    if (name === 'KafkaJSSASLAuthenticationError' || /AUTHORIZATION_FAILED$/.test(type ?? '')) return 'ASSAY_KAFKA_DENIED';
+    if (CERTIFICATE_FAULT.test(String(code ?? ''))) return 'ASSAY_KAFKA_TLS_FAILED';
+  }
+  return 'ASSAY_KAFKA_UNAVAILABLE';
+}
+
+interface KafkaFault {
+  readonly name?: string;
+  readonly type?: string;
+  readonly code?: string | number;
+  readonly cause?: unknown;
+  /** Of an error that gathers several. */
+  readonly errors?: readonly unknown[];
+  readonly retriable?: boolean;
+}
+
+/** The error, its cause, the cause of that; bounded, since nobody promises that causes are no ring. */
+function causesOf(error: unknown): KafkaFault[] {
+  const causes = [error as KafkaFault];
+  while (causes.length < 10) {
+    const { cause, errors } = causes.at(-1)!;
+    const next = cause ?? errors?.[0];
+    if (!next) break;
+    causes.push(next as KafkaFault);
+  }
+  return causes;
+}
+
+/** @throws AssayError ASSAY_KAFKA_UNAVAILABLE, ASSAY_KAFKA_DENIED or ASSAY_KAFKA_TLS_FAILED for whatever the client throws */
 export async function withKafka<T>(doing: string, run: () => Promise<T>): Promise<T> {
   try {
     return await run();
@@ -103,10 +141,7 @@ export async function throughOutage<T>(doing: string, options: KafkaOptions, run
 
 /** Whether the first cause is one that goes by; kafkajs wraps it in an error that says it does not. */
 function canPass(error: unknown): boolean {
-  let cause = error as { cause?: unknown; retriable?: boolean };
-  // Bounded, since nobody promises that causes are no ring.
-  for (let depth = 0; depth < 10 && cause.cause; depth++) cause = cause.cause as typeof cause;
-  return cause.retriable === true;
+  return codeOf(error) === 'ASSAY_KAFKA_UNAVAILABLE' && causesOf(error).at(-1)!.retriable === true;
 }
 
 const MAX_DELAY_MS = 2000;

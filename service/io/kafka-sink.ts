@@ -1,21 +1,12 @@
 /** What goes out to Kafka: verdicts, keyed by client for compaction, and dead letters with their original bytes. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Admin, ITopicConfig, Message } from 'kafkajs';
+import type { Message } from 'kafkajs';
 import type { Verdict } from '../core/contracts.ts';
+import { headerBytes, packBeside, resubmissionsOf } from '../core/dead-letter.ts';
 import type { DeadLetter } from '../core/source.ts';
 import { encodeVerdict } from './avro.ts';
-import {
-  createClient,
-  createPartitioner,
-  type KafkaOptions,
-  type KafkaTopics,
-  throughOutage,
-  withKafka,
-} from './kafka-client.ts';
+import { createClient, createPartitioner, type KafkaOptions, throughOutage, withKafka } from './kafka-client.ts';
 
 export interface KafkaSink {
-  /** Creates the topics that are missing; those that are there stay as they are. */
-  ensureTopics(): Promise<void>;
   /** Sends the verdicts in order and returns once all replicas have them. */
   publish(verdicts: readonly Verdict[]): Promise<void>;
   /** Sends what could not be used: the value is the record as it came, cut at 900 KiB; why is in the headers. */
@@ -55,7 +46,6 @@ export async function createKafkaSink(options: KafkaSinkOptions): Promise<KafkaS
       await throughOutage(`writing to ${topic}`, options, () => producer.send({ topic, acks: -1, messages: chunk }));
   };
   return {
-    ensureTopics: () => withKafka('creating topics', () => createMissing(options)),
     publish: (verdicts) =>
       sendAll(
         topics.verdicts,
@@ -70,10 +60,20 @@ function messageOf(verdict: Verdict, verdictId: number | null): Message {
   return { key: verdict.clientId, value: encodeVerdict(verdict, verdictId) };
 }
 
-function envelopeOf({ rejected, detail, origin, bytes }: DeadLetter): Message {
+function envelopeOf(letter: DeadLetter): Message {
+  const { rejected, detail, origin, bytes } = letter;
   const value = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, MAX_LETTER_BYTES));
-  const headers = { code: rejected, detail: header(detail), origin: header(origin), time: new Date().toISOString() };
-  return { key: null, value, headers: bytes.length > MAX_LETTER_BYTES ? { ...headers, cutFrom: String(bytes.length) } : headers };
+  const resubmitted = resubmissionsOf(letter);
+  const headers = {
+    ...packBeside(letter),
+    code: rejected,
+    detail: header(detail),
+    origin: header(origin),
+    time: new Date().toISOString(),
+    ...(resubmitted > 0 ? { resubmitted: String(resubmitted) } : {}),
+    ...(bytes.length > MAX_LETTER_BYTES ? { cutFrom: String(bytes.length) } : {}),
+  };
+  return { key: null, value, headers };
 }
 
 function header(text: string): string {
@@ -85,7 +85,7 @@ export function chunksOf(messages: readonly Message[]): Message[][] {
   const chunks: Message[][] = [];
   let bytes = 0;
   for (const message of messages) {
-    const size = (message.value?.length ?? 0) + 100;
+    const size = (message.value?.length ?? 0) + headerBytes(message.headers) + 100;
     const last = chunks.at(-1);
     if (!last || bytes + size > SEND_BYTES || last.length >= SEND_RECORDS) {
       chunks.push([message]);
@@ -96,46 +96,4 @@ export function chunksOf(messages: readonly Message[]): Message[][] {
     }
   }
   return chunks;
-}
-
-/** Replicas are left to the broker's default. */
-function topicConfigs({ calls, verdicts, labels, deadLetters }: KafkaTopics): ITopicConfig[] {
-  return [
-    { topic: calls, numPartitions: 8 },
-    { topic: verdicts, numPartitions: 8, configEntries: [{ name: 'cleanup.policy', value: 'compact' }] },
-    // People's words do not lapse by themselves; each says until when it holds.
-    { topic: labels, numPartitions: 1, configEntries: [{ name: 'retention.ms', value: '-1' }] },
-    { topic: deadLetters, numPartitions: 1 },
-  ];
-}
-
-async function createMissing({ onNotice: _, ...options }: KafkaOptions): Promise<void> {
-  // Without notices: that a new topic is not there at once is no news.
-  const admin = createClient(options).admin();
-  await admin.connect();
-  try {
-    const there = new Set(await admin.listTopics());
-    const missing = topicConfigs(options.topics).filter(({ topic }) => !there.has(topic));
-    // Where another process is faster, createTopics says false and all is well.
-    if (missing.length > 0) await admin.createTopics({ topics: missing, waitForLeaders: false });
-    for (const { topic } of missing) await untilServed(admin, topic);
-  } finally {
-    await admin.disconnect();
-  }
-}
-
-const SERVED_ATTEMPTS = 50;
-const SERVED_EVERY_MS = 100;
-
-/** A new partition has a leader on paper before the leader knows: until then it turns away readers and writers. */
-async function untilServed(admin: Admin, topic: string): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await admin.fetchTopicOffsets(topic);
-      return;
-    } catch (error) {
-      if (attempt === SERVED_ATTEMPTS) throw error;
-      await sleep(SERVED_EVERY_MS);
-    }
-  }
 }

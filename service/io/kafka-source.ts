@@ -176,12 +176,12 @@ class KafkaFeed {
     this.#wake();
   }
 
-  #read({ value, offset }: KafkaMessage, partition: number, nowMs: number): KafkaRecord {
+  #read({ key, value, headers, offset }: KafkaMessage, partition: number, nowMs: number): KafkaRecord {
     const bytes = value ?? EMPTY;
     const origin = `${this.#topic}/${partition}@${offset}`;
     const call = this.#reader.decode({ bytes, origin }, nowMs);
     const time = isRejection(call) ? null : call.time;
-    return { bytes, origin, call, time, offset: Number(offset) };
+    return { bytes, origin, key, headers, call, time, offset: Number(offset) };
   }
 
   /** While the registry is away everything waits: no partition goes on without the others. */

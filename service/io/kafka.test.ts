@@ -12,6 +12,7 @@ import { encodeCall, encodeLabel, encodeVerdict } from './avro.ts';
 import { connectKafka, type KafkaConnection, type KafkaOptions, loadVerdicts } from './kafka.ts';
 import { createClient, createPartitioner } from './kafka-client.ts';
 import { createKafkaSource } from './kafka-source.ts';
+import { createTopics } from './kafka-topics.ts';
 
 const HISTORIC = Date.UTC(2026, 0, 1);
 const NULLS = Object.fromEntries(ApiCallSchema.fields.map(({ name }) => [name, null]));
@@ -71,6 +72,7 @@ interface Bench {
 async function open(t: TestContext, more: Partial<KafkaOptions> = {}): Promise<Bench> {
   const options = optionsFor(more);
   // The contracts are registered by the test itself where it has a registry.
+  await createTopics(options);
   const kafka = await connectKafka({ ...options, registryUrl: '' });
   const client = createClient(options);
   // Idempotent: a send that is tried again would be there twice.
@@ -292,23 +294,6 @@ test('loading leaves no group behind, and ends when told to', async (t) => {
   );
   const stop = AbortSignal.abort();
   assert.equal((await loadVerdicts(options, () => {}, stop)).isComplete, false);
-});
-
-test('missing topics are created, verdicts compacted; those that are there stay', async (t) => {
-  const { options } = await open(t);
-  const again = await connectKafka(options);
-  await again.close();
-  const admin = createClient(options).admin();
-  await admin.connect();
-  const { topics } = await admin.fetchTopicMetadata({ topics: Object.values(options.topics) });
-  const { resources } = await admin.describeConfigs({
-    includeSynonyms: false,
-    resources: [{ type: 2, name: options.topics.verdicts, configNames: ['cleanup.policy'] }],
-  });
-  await admin.disconnect();
-  const partitions = Object.fromEntries(topics.map(({ name, partitions }) => [name.slice(-1), partitions.length]));
-  assert.deepEqual(partitions, { c: 8, v: 8, l: 1, d: 1 });
-  assert.equal(resources[0]?.configEntries[0]?.configValue, 'compact');
 });
 
 test('labels are handed on in order, what is none is buried', async (t) => {

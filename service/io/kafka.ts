@@ -3,11 +3,12 @@ import { randomUUID } from 'node:crypto';
 import type { Consumer, EachBatchPayload } from 'kafkajs';
 import { isRejection, type Rejection } from '../core/api-call.ts';
 import type { Label, Verdict } from '../core/contracts.ts';
-import type { DeadLetter, Source } from '../core/source.ts';
+import type { Beside, DeadLetter, Source } from '../core/source.ts';
 import { createLabelReader, createVerdictReader, type RecordReader, registerContracts } from './avro.ts';
 import { createClient, type KafkaOptions, prepareWithPatience, REGISTRY_PATIENCE_MS, withKafka } from './kafka-client.ts';
 import { createKafkaSink, type KafkaSink } from './kafka-sink.ts';
 import { createKafkaSource } from './kafka-source.ts';
+import { checkTopics } from './kafka-topics.ts';
 
 export type { KafkaOptions, KafkaTopics } from './kafka-client.ts';
 
@@ -18,18 +19,13 @@ export interface KafkaConnection extends Pick<KafkaSink, 'publish' | 'bury' | 'c
 }
 
 /**
- * Connects, creates missing topics and learns the schema ids.
- * @throws AssayError ASSAY_KAFKA_UNAVAILABLE, ASSAY_REGISTRY_UNAVAILABLE, ASSAY_REGISTRY_REFUSED
+ * Learns the schema ids, looks whether the topics are there and fit, and connects.
+ * @throws AssayError as `checkTopics` does, or ASSAY_REGISTRY_UNAVAILABLE, ASSAY_REGISTRY_REFUSED
  */
 export async function connectKafka(options: KafkaOptions): Promise<KafkaConnection> {
   const ids = await registerContracts(options);
+  await checkTopics(options);
   const sink = await createKafkaSink({ ...options, verdictId: ids.verdict });
-  try {
-    await sink.ensureTopics();
-  } catch (error) {
-    await sink.close();
-    throw error;
-  }
   return {
     source: createKafkaSource(options),
     publish: sink.publish,
@@ -83,7 +79,7 @@ export async function loadVerdicts(options: KafkaOptions, onVerdict: OnVerdict, 
 }
 
 /** Where each partition that holds something ends, exclusive. */
-async function fetchEnds(options: KafkaOptions, topic: string): Promise<Map<number, number>> {
+export async function fetchEnds(options: KafkaOptions, topic: string): Promise<Map<number, number>> {
   const admin = createClient(options).admin();
   await admin.connect();
   try {
@@ -95,7 +91,7 @@ async function fetchEnds(options: KafkaOptions, topic: string): Promise<Map<numb
   }
 }
 
-interface ReadTo {
+export interface ReadTo {
   readonly topic: string;
   readonly groupId: string;
   /** Partitions leave it as they are read to their end. */
@@ -103,7 +99,7 @@ interface ReadTo {
   readonly signal: AbortSignal;
 }
 
-async function readTo(
+export async function readTo(
   options: KafkaOptions,
   { topic, groupId, ends, signal }: ReadTo,
   eachBatch: (payload: EachBatchPayload) => Promise<void>,
@@ -141,7 +137,7 @@ function untilRead(consumer: Consumer, ends: Map<number, number>, signal: AbortS
   });
 }
 
-async function deleteGroup(options: KafkaOptions, groupId: string): Promise<void> {
+export async function deleteGroup(options: KafkaOptions, groupId: string): Promise<void> {
   const admin = createClient(options).admin();
   try {
     await admin.connect();
@@ -159,6 +155,7 @@ interface ReadRecord<T> {
   readonly value: T | Rejection | null;
   readonly bytes: Uint8Array;
   readonly origin: string;
+  readonly beside: Beside;
 }
 
 async function readBatch<T>(
@@ -177,11 +174,12 @@ async function readBatch<T>(
       await heartbeat();
     },
   );
-  return batch.messages.map(({ key, value, offset }) => ({
+  return batch.messages.map(({ key, value, headers, offset }) => ({
     key: key?.toString() ?? '',
     value: value && reader.read(value),
     bytes: value ?? new Uint8Array(0),
     origin: `${batch.topic}/${batch.partition}@${offset}`,
+    beside: { key, headers },
   }));
 }
 
@@ -215,9 +213,9 @@ export async function followLabels(
       await consumer.run({
         eachBatch: async ({ batch, heartbeat }) => {
           const letters: DeadLetter[] = [];
-          for (const { value, bytes, origin } of await readBatch(options, reader, { batch, heartbeat }, signal)) {
+          for (const { value, bytes, origin, beside } of await readBatch(options, reader, { batch, heartbeat }, signal)) {
             if (value === null) continue;
-            if (isRejection(value)) letters.push({ ...value, bytes, origin });
+            if (isRejection(value)) letters.push({ ...value, bytes, origin, ...beside });
             else await onLabel(value);
           }
           if (letters.length > 0) await bury(letters);

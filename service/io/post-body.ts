@@ -107,16 +107,9 @@ function splitJson(bytes: Buffer, emit: Emit): void {
   });
 }
 
-/** The original bytes are written anew when somebody asks: only for the few that are rejected. */
+/** The bytes are written anew, once: who waits for the record is found by them. */
 function framedValue(value: unknown, index: number, original: unknown, fault: Framed['fault'] = null): Framed {
-  return {
-    get bytes() {
-      return Buffer.from(JSON.stringify(original));
-    },
-    origin: originOf(index),
-    fault,
-    value,
-  };
+  return { bytes: Buffer.from(JSON.stringify(original)), origin: originOf(index), fault, value };
 }
 
 function splitEvents(bytes: Buffer, emit: Emit): void {

@@ -1,0 +1,129 @@
+/** The Kafka topics that Assay needs: how they should be set up, and what goes wrong where they are not. */
+
+export type TopicRole = 'calls' | 'verdicts' | 'labels' | 'deadLetters';
+
+export interface TopicPlan {
+  readonly role: TopicRole;
+  readonly name: string;
+  readonly partitions: number;
+  /** Kafka's names and values of what is set when the topic is created. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+export interface TopicState {
+  readonly partitions: number;
+  /** Copies of each partition. */
+  readonly replicas: number;
+  /** What holds for the topic, defaults of the brokers included; null where Assay may not ask. */
+  readonly settings: Readonly<Record<string, string>> | null;
+}
+
+export interface TopicFault {
+  /** Assay can't run, rather than that something is lost later. */
+  readonly isFatal: boolean;
+  /** What is wrong and what comes of it. */
+  readonly text: string;
+  /** The setting that mends it, as `name=value`. */
+  readonly setting: string;
+}
+
+export const DEFAULT_PARTITIONS = 8;
+export const DEFAULT_REPLICATION = 3;
+
+const DAY_MS = 86_400_000;
+/** Of the largest dead letter, with its headers. */
+const LETTER_BYTES = 1_000_000;
+
+/** What is asked of a topic: judged, or worth a look. */
+export const SETTINGS: readonly string[] = ['cleanup.policy', 'retention.ms', 'max.message.bytes', 'min.insync.replicas'];
+
+interface Rule {
+  readonly setting: string;
+  readonly wanted: string;
+  isWrong(value: string, settings: Readonly<Record<string, string>>): boolean;
+  readonly isFatal: boolean;
+  readonly harm: string;
+}
+
+const deletes = (policy: string | undefined) => policy?.includes('delete') ?? false;
+const compacts = (policy: string) => policy.includes('compact');
+
+const RULES: Readonly<Record<TopicRole, readonly Rule[]>> = {
+  calls: [
+    {
+      setting: 'cleanup.policy',
+      wanted: 'delete',
+      isWrong: compacts,
+      isFatal: false,
+      harm: 'calls that share a key are dropped before they are counted',
+    },
+  ],
+  verdicts: [
+    {
+      setting: 'cleanup.policy',
+      wanted: 'compact',
+      isWrong: (value) => value !== 'compact',
+      isFatal: false,
+      harm: 'verdicts lapse with the retention, and after a restart their clients are unknown',
+    },
+  ],
+  labels: [
+    {
+      setting: 'retention.ms',
+      wanted: '-1',
+      isWrong: (value, settings) => value !== '-1' && deletes(settings['cleanup.policy']),
+      isFatal: false,
+      harm: 'labels that people gave are lost before they lapse by their own word',
+    },
+  ],
+  deadLetters: [
+    {
+      setting: 'cleanup.policy',
+      wanted: 'delete',
+      isWrong: compacts,
+      isFatal: true,
+      harm: 'Kafka refuses letters without a key, and the first one stops everything',
+    },
+    {
+      setting: 'max.message.bytes',
+      wanted: '1048588',
+      isWrong: (value) => Number(value) < LETTER_BYTES,
+      isFatal: false,
+      harm: 'Kafka refuses a large letter, which stops everything',
+    },
+  ],
+};
+
+/** What `--create` makes, in the order of the data's way. Labels and dead letters are few: one partition each. */
+export function planTopics(names: Readonly<Record<TopicRole, string>>, partitions = DEFAULT_PARTITIONS): TopicPlan[] {
+  const days = (count: number) => ({ 'cleanup.policy': 'delete', 'retention.ms': String(count * DAY_MS) });
+  return [
+    { role: 'calls', name: names.calls, partitions, settings: days(7) },
+    { role: 'verdicts', name: names.verdicts, partitions, settings: { 'cleanup.policy': 'compact' } },
+    // People's words do not lapse by themselves; each says until when it holds.
+    { role: 'labels', name: names.labels, partitions: 1, settings: { 'cleanup.policy': 'delete', 'retention.ms': '-1' } },
+    { role: 'deadLetters', name: names.deadLetters, partitions: 1, settings: days(30) },
+  ];
+}
+
+/** What is wrong with a topic that is there; nothing where its settings may not be read. */
+export function findTopicFaults({ role, name }: TopicPlan, { settings }: TopicState): TopicFault[] {
+  if (!settings) return [];
+  const broken = RULES[role].filter(({ setting, isWrong }) => {
+    const value = settings[setting];
+    return value !== undefined && isWrong(value, settings);
+  });
+  return broken.map(({ setting, wanted, isFatal, harm }) => ({
+    isFatal,
+    text: `${name} has ${setting}=${settings[setting]} where ${wanted} is wanted: ${harm}`,
+    setting: `${setting}=${wanted}`,
+  }));
+}
+
+/** The command of Kafka's own that mends a fault. */
+export function mendCommand(brokers: readonly string[], topic: string, { setting }: TopicFault): string {
+  const server = `--bootstrap-server ${brokers.join(',')}`;
+  return `kafka-configs.sh ${server} --alter --entity-type topics --entity-name ${topic} --add-config ${setting}`;
+}
+
+export const CREATE_COMMAND = 'assay topics --create';
