@@ -26,6 +26,11 @@ export interface Recipe {
   readonly base: NetOptions;
   /** What differs from the base when it goes on learning. */
   readonly tune: Pick<NetOptions, 'phases'>;
+  /**
+   * How far from the base's weights towards the tuned ones the net goes (Wortsman et al. 2022): the captures are few and
+   * alike, and what is learnt from them alone is forgotten elsewhere.
+   */
+  readonly reach: number;
   /** Rows of the simulator among those of the captures, at most. */
   readonly replayRows: number;
   /** Their weight in all, as a share of the captures'. */
@@ -55,10 +60,19 @@ export function fitNet(tf: Tf, examples: Examples, base: Net | null, rows: Mixed
   const train = encodeAll(encoder, raw);
   const options = base ? { ...recipe.base, ...recipe.tune } : recipe.base;
   const start = base?.members ?? createMembers(train.width, examples.families.length, recipe.base);
-  const { members } = trainMembers(tf, start, train, null, { ...options, blackouts: blackOut(encoder, options.blackouts) });
+  const trained = trainMembers(tf, start, train, null, { ...options, blackouts: blackOut(encoder, options.blackouts) }).members;
+  const members = base ? between(start, trained, recipe.reach) : trained;
   const scaling = fitScaling(raw.x, raw.width, raw.weight);
   scale(scaling, raw.x, raw.rows, raw.x);
   return { encoding, members, scaling, directions: fitDirections(raw.x, raw.width, recipe.novelty) };
+}
+
+/** Weights on the way from one net to another that was trained on from it: 0 the first, 1 the second. */
+function between(from: Members, to: Members, reach: number): Members {
+  const weights = to.weights.map((layer, k) =>
+    layer.map((value, i) => from.weights[k]![i]! + reach * (value - from.weights[k]![i]!)),
+  );
+  return { ...to, weights };
 }
 
 function encodeAll(encoder: Encoder, rows: Rows): Rows {

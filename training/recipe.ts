@@ -69,6 +69,7 @@ export function recipeOf(seed: number, epochs: Epochs = EPOCHS): Recipe {
       blackouts: blackoutsOf(featureNames),
     },
     tune: { phases: epochs.tune },
+    reach: 0.7,
     replayRows: 24_000,
     replayWeight: 0.7,
     balance: 0.25,
