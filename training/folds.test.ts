@@ -54,6 +54,19 @@ describe('folds', () => {
     assert.deepEqual(once(), once());
   });
 
+  it('go from the base as far as the recipe says', () => {
+    const { examples, range } = data;
+    const score = (reach: number) => {
+      const recipe = { ...RECIPE, reach };
+      const fitted = fitNet(tf, examples, setup.base, { range, replay: setup.replay }, recipe);
+      return scoreRows(tf, examples, range.slice(0, 50), fitted).logits;
+    };
+    const base = scoreRows(tf, examples, range.slice(0, 50), prepareFolds(tf, data, RECIPE).base).logits;
+    assert.deepEqual(score(0), base);
+    assert.notDeepEqual(score(1), base);
+    assert.notDeepEqual(score(0.5), score(1));
+  });
+
   it('are judged by a calibration that has not seen the group either', () => {
     const held = holdOut(setup, data.range, named());
     const judgings = crossFit(data.examples, held, RECIPE, OPTIONS);
