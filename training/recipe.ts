@@ -21,7 +21,7 @@ export const SEED = 1;
 export const CLIENTS = 14_000;
 const TEST_SHARE = 0.1;
 /**
- * Sets of tools and kinds that are held out, each by a net of its own: about seven of 170 at a time, of seven different
+ * Sets of tools and kinds that are held out, each by a net of its own: about six of 152 at a time, of six different
  * families, since a net for each alone would take hours. What is told of a tool is so a little worse than if it alone had
  * been left out.
  */
