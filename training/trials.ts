@@ -67,7 +67,7 @@ export function judgeCaptures(setup: FoldSetting, range: readonly number[]): Cap
   });
 }
 
-/** Families at a time that are left out whole: more would leave too little to learn from. */
+/** Sets in which families are left out whole; fewer and larger ones would leave too little to learn from. */
 const FAMILY_FOLDS = 8;
 
 /** Each family of attacks and each kind of good client judged by a net that has met none of its programs. */

@@ -5,9 +5,10 @@
 import { type Api, type Does, idOf, isGap, type Resource } from './api.ts';
 import { drawQuantile, type FittedKind, okShareOf } from './fitted.ts';
 import type { Random } from './random.ts';
-import { ALL, type Answer, type Credential, type Login, numbersOf, type Page, type Wish } from './server.ts';
+import { ALL, type Answer, type Credential, type Login, numbersOf, type Page } from './server.ts';
 import type { Disguise } from './software.ts';
 import type { StackName } from './stacks.ts';
+import type { Wish } from './wish.ts';
 
 /** One call that an actor means to make. */
 export interface Step {

@@ -18,7 +18,7 @@ import {
   step,
 } from './actor.ts';
 import type { Random } from './random.ts';
-import type { Wish } from './server.ts';
+import type { Wish } from './wish.ts';
 
 /** From none to all, the ends as likely as the middle: an API may let everything through, or nothing. */
 export function anyShare(random: Random): number {

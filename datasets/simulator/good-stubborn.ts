@@ -21,7 +21,8 @@ import {
 } from './actor.ts';
 import { idOf } from './api.ts';
 import { drawMix, drawUsed, missingItem, oldBase, oldPath, ownNumber, usualStep } from './good-habits.ts';
-import { ALL, type Credential, type Wish } from './server.ts';
+import { ALL, type Credential } from './server.ts';
+import type { Wish } from './wish.ts';
 
 /** How a route that is no more answers; the plain 404 needs no saying. */
 const GONE: readonly (Wish | undefined)[] = [undefined, undefined, undefined, 404, 410, 410, 301, 308, 302, 400, 405, 501, 403];

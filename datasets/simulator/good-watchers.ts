@@ -18,7 +18,8 @@ import {
   step,
 } from './actor.ts';
 import { idOf, type Resource } from './api.ts';
-import { ALL, type Credential, type Wish } from './server.ts';
+import { ALL, type Credential } from './server.ts';
+import type { Wish } from './wish.ts';
 
 export function* monitor(ctx: Context): Course {
   const { random, api } = ctx;

@@ -6,8 +6,6 @@ import { type Api, type Endpoint, isGap, objectAt, type Resource, type Rules } f
 import { type Random, scatter } from './random.ts';
 import type { Wish } from './wish.ts';
 
-export type { Wish } from './wish.ts';
-
 export interface Credential {
   /** As the gateway hashes it. */
   readonly subject: string;

@@ -85,7 +85,7 @@ export const C = number([
   // What it does after a no; sinceLimit counts down the calls after a 429
   'prevStatus', 'after401', 'after401Login', 'after403', 'after403Onward', 'after404', 'after404Miss',
   'after429', 'after429Wait', 'after5xx', 'after5xxSame', 'afterFail', 'afterFailSame', 'afterFailOther', 'recovered',
-  'backOffs', 'sinceLimit', 'limitedGaps', 'failedNew',
+  'backOffs', 'sinceLimit', 'limitedGaps',
   // Sizes
   'answerSized', 'requestSized',
   // How it speaks; headerMarks holds the bits of the last header shape, ja4Ciphers and ja4Extensions the last numbers told

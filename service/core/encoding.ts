@@ -17,12 +17,7 @@ export const Encoding = Type.Object({ edges: Type.Array(Type.Array(Type.Number()
 export type Encoding = Static<typeof Encoding>;
 
 /** Scales `rows` vectors, one after the other in `vectors`, into `out`, which may be `vectors`. */
-export function scale(
-  { mean, deviation, clip }: Scaling,
-  vectors: ArrayLike<number>,
-  rows: number,
-  out: Float32Array | Float64Array,
-): void {
+export function scale({ mean, deviation, clip }: Scaling, vectors: ArrayLike<number>, rows: number, out: Float32Array): void {
   const width = mean.length;
   for (let i = 0, k = 0; i < rows; i++)
     for (let j = 0; j < width; j++, k++) out[k] = Math.max(-clip, Math.min(clip, (vectors[k]! - mean[j]!) / deviation[j]!));

@@ -506,7 +506,7 @@ function observeAnswer({ f, u, c, d }: ClientRecord, status: number, { path, att
   c[C.failRun] = fails ? c[C.failRun]! + 1 : 0;
   c[C.maxFailRun] = Math.max(c[C.maxFailRun]!, c[C.failRun]!);
   // A limit says nothing of what was asked for.
-  if (fails && status !== 429 && addDistinct(d, D.failed, 32, attempt)) c[C.failedNew]! += 1;
+  if (fails && status !== 429) addDistinct(d, D.failed, 32, attempt);
   if (status === 429) c[C.sinceLimit] = LIMITED_CALLS;
   addRecent(f, F.recentFail, c[C.statusKnown]!, RECENT_CALLS, fails ? 1 : 0);
   if (status >= 400) u[U.failedPath] = path.full;
