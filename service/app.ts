@@ -15,8 +15,9 @@ import { countRejection, createMetrics, type Metrics } from './io/metrics.ts';
 import { packageRoot } from './io/package-root.ts';
 import { splitBody } from './io/post-body.ts';
 import { kafkaOptions } from './kafka-options.ts';
+import { startKafkaWork, type Task, Tasks, type WorkParts } from './kafka-work.ts';
 import { runPipeline, type Stages } from './pipeline.ts';
-import { createStages, type ScoringStages } from './stages.ts';
+import { createStages } from './stages.ts';
 
 export interface App {
   readonly http: FastifyInstance;
@@ -31,9 +32,10 @@ export async function createApp(config: Config): Promise<App> {
   const disk = new DiskStore(config.ASSAY_DATA, { limit: config.ASSAY_MAX_CLIENTS });
   const scoring = await createStages(config, (change) => disk.keepLink(change));
   const restored = disk.restore(scoring.observer, scoring.store);
-  const metrics = createMetrics(scoring.observer, scoring.store);
+  const population = new Tasks(scoring.observer);
+  const metrics = createMetrics(population, scoring.store);
   const posted = createHttpSource({ maxWaiting: config.ASSAY_HTTP_QUEUE });
-  let isReady = false;
+  let readiness = { ready: false, detail: 'starting' };
   const http = await createHttp({
     store: scoring.store,
     identifier: scoring.observer.identifier,
@@ -41,7 +43,7 @@ export async function createApp(config: Config): Promise<App> {
     post: posted.post,
     splitBody,
     keepLabel: (label) => disk.keepLabel(label),
-    readiness: () => ({ ready: isReady, detail: isReady ? 'serving' : 'starting' }),
+    readiness: () => readiness,
     subjectSalt: config.ASSAY_SUBJECT_SALT,
     now: Date.now,
     webFolder: join(packageRoot, 'service', 'web'),
@@ -56,26 +58,26 @@ export async function createApp(config: Config): Promise<App> {
   return {
     http,
     async run(signal) {
-      signal.addEventListener('abort', () => {
-        isReady = false;
-      });
+      const stopping = () => {
+        readiness = { ready: false, detail: 'stopping' };
+      };
+      signal.addEventListener('abort', stopping);
       let kafka: KafkaConnection | null = null;
       try {
-        // Look-ups answer from what is on disk even while Kafka is away.
+        // Look-ups are answered from what is on disk even while Kafka is away.
         await http.listen({ host: config.HOST, port: config.PORT });
         kafka = config.KAFKA_BROKERS ? await reachKafka(config, http, signal) : null;
-        if (kafka) await loadVerdicts(kafka, scoring, http, signal);
-        isReady = !signal.aborted;
-        const inputs = [posted, ...(kafka ? [kafka.source] : []), ...recordedSources(config, disk, http)];
-        const stages = completeStages(scoring, disk, kafka, metrics);
-        const tasks: Task[] = inputs.map((source) => (stop) => runPipeline(measured(source, metrics), stages, stop));
-        const { followLabels } = kafka ?? {};
-        if (followLabels) tasks.push((stop) => followLabels((label) => disk.keepLabel(label), stop));
-        await runAll(signal, tasks);
+        const inputs = [posted, ...recordedSources(config, disk, http)].map((source) => measured(source, metrics));
+        const parts = { config, scoring, metrics, disk, population, log: http.log };
+        const work = kafka ? await startKafkaWork(kafka, inputs, parts, signal) : embeddedWork(inputs, parts);
+        if (!signal.aborted) readiness = { ready: true, detail: 'serving' };
+        await runAll(signal, work);
       } finally {
-        isReady = false;
+        stopping();
         await http.close();
         await kafka?.close();
+        // What a start without Kafka can answer from.
+        if (kafka) await disk.keep(scoring, [...scoring.store.all()], new Set());
         await disk.close();
       }
     },
@@ -116,8 +118,6 @@ async function unlessAborted(connecting: Promise<KafkaConnection>, signal: Abort
   }
 }
 
-type Task = (stop: AbortSignal) => Promise<void>;
-
 /** Runs all until each has ended; the first that fails stops the others, so that no half-working server lingers. */
 async function runAll(signal: AbortSignal, tasks: readonly Task[]): Promise<void> {
   const failed = new AbortController();
@@ -133,22 +133,18 @@ async function runAll(signal: AbortSignal, tasks: readonly Task[]): Promise<void
   if (fault) throw fault.reason;
 }
 
-function completeStages(scoring: ScoringStages, disk: DiskStore, kafka: KafkaConnection | null, metrics: Metrics): Stages {
-  return {
+/** Everything in this process: state and verdicts on its disk. */
+function embeddedWork(inputs: readonly Source[], { scoring, disk, metrics }: WorkParts): Task[] {
+  const stages: Stages = {
     ...scoring,
     onVerdict: ({ verdict }) => metrics.verdicts.inc({ verdict }),
-    // Published first: what is kept counts as seen, so a verdict that was kept and not published would never be.
-    async publish(verdicts, touched) {
-      await kafka?.publish(verdicts);
-      await disk.keep(scoring, verdicts, touched);
-    },
+    publish: (verdicts, touched) => disk.keep(scoring, verdicts, touched),
     async bury(letters) {
-      if (letters.length === 0) return;
       for (const { rejected } of letters) countRejection(metrics, rejected);
-      await disk.bury(letters);
-      await kafka?.bury(letters);
+      if (letters.length > 0) await disk.bury(letters);
     },
   };
+  return inputs.map((source) => (stop) => runPipeline(source, stages, stop));
 }
 
 /** The configured files one after the other, or the bundled log where nothing else brings calls; each from where it was left. */
@@ -202,19 +198,4 @@ function measured({ name, deliveries }: Source, metrics: Metrics): Source {
       }
     },
   };
-}
-
-async function loadVerdicts(
-  kafka: KafkaConnection,
-  { store }: ScoringStages,
-  http: FastifyInstance,
-  signal: AbortSignal,
-): Promise<void> {
-  const { records, rejected, isComplete } = await kafka.loadVerdicts((clientId, verdict) => {
-    const held = store.get(clientId);
-    if (verdict === null) store.remove(clientId);
-    else if (held === null || held.verdict.time <= verdict.time) store.put(verdict);
-  }, signal);
-  http.log.info(`${records} verdicts read from Kafka${rejected > 0 ? `, ${rejected} unreadable` : ''}`);
-  if (!isComplete) http.log.warn('the verdict topic could not be read to its end; look-ups may miss clients');
 }

@@ -22,6 +22,9 @@ export function kafkaOptions(config: Config): KafkaOptions {
     group: config.KAFKA_GROUP,
     topics: {
       calls: config.KAFKA_CALLS_TOPIC,
+      routed: config.KAFKA_CALLS_KEYED ? null : config.KAFKA_ROUTED_TOPIC,
+      state: config.KAFKA_STATE_TOPIC,
+      shared: config.KAFKA_SHARED_TOPIC,
       verdicts: config.KAFKA_VERDICTS_TOPIC,
       labels: config.KAFKA_LABELS_TOPIC,
       deadLetters: config.KAFKA_DEAD_LETTERS_TOPIC,

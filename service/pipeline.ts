@@ -10,19 +10,18 @@ import type { ApiCall, Verdict } from './core/contracts.ts';
 import { besideOf } from './core/dead-letter.ts';
 import type { Observer, Snapshot } from './core/observe.ts';
 import type { DeadLetter, Delivery, Incoming, Source } from './core/source.ts';
-import { type DecideContext, decide } from './core/verdict.ts';
+import { type DecideContext, decide, type Standing } from './core/verdict.ts';
 import type { Classifier } from './io/classifier.ts';
 import type { VerdictStore } from './io/verdict-store.ts';
 
-export interface Stages {
+export interface ScoringStages {
   readonly observer: Observer;
   readonly classifier: Classifier;
   readonly context: DecideContext;
+  /** Where look-ups find the verdicts. */
   readonly store: VerdictStore;
-  /** Hands on each client's newest verdict of a delivery, and keeps what changed: clients' and cohorts' records by id. */
-  publish(verdicts: readonly Verdict[], touched: ReadonlySet<string>): Promise<void>;
-  /** Keeps what could not be used. */
-  bury(letters: readonly DeadLetter[]): Promise<void>;
+  /** What stands of a client from before. */
+  standing(clientId: string): Standing | null;
   /** Sees every accepted call and every verdict, for counting and evaluation. */
   onCall?(call: ApiCall, clientId: string): void;
   onVerdict?(verdict: Verdict): void;
@@ -30,14 +29,35 @@ export interface Stages {
   now(): number;
 }
 
+export interface Stages extends ScoringStages {
+  /** Hands on each client's newest verdict of a delivery, and keeps what changed: clients' and cohorts' records by id. */
+  publish(verdicts: readonly Verdict[], touched: ReadonlySet<string>): Promise<void>;
+  /** Keeps what could not be used. */
+  bury(letters: readonly DeadLetter[]): Promise<void>;
+}
+
 export async function runPipeline(source: Source, stages: Stages, signal: AbortSignal): Promise<void> {
   for await (const delivery of source.deliveries(signal)) {
-    const { snapshots, touched, letters } = observeAll(delivery, stages);
-    const verdicts = decideAll(snapshots, stages);
+    const { verdicts, touched, letters } = advance(delivery, stages);
     await stages.publish(verdicts, touched);
     await stages.bury(letters);
     await delivery.acknowledge({ accepted: delivery.records.length - letters.length, rejections: letters });
   }
+}
+
+/** What a delivery changed. */
+export interface Advance {
+  /** Each client's newest. */
+  readonly verdicts: readonly Verdict[];
+  /** Ids of the clients and cohorts whose records changed. */
+  readonly touched: ReadonlySet<string>;
+  readonly letters: readonly DeadLetter[];
+}
+
+/** Takes the state on by a delivery, from its first call to its last verdict, and tells what came of it. */
+export function advance(delivery: Pick<Delivery, 'records' | 'decode'>, stages: ScoringStages): Advance {
+  const { snapshots, touched, letters } = observeAll(delivery, stages);
+  return { verdicts: decideAll(snapshots, stages), touched, letters };
 }
 
 interface Observed {
@@ -46,13 +66,16 @@ interface Observed {
   readonly letters: DeadLetter[];
 }
 
-function observeAll({ records, decode }: Delivery, { observer, onCall, now }: Stages): Observed {
+function observeAll(
+  { records, decode }: Pick<Delivery, 'records' | 'decode'>,
+  { observer, onCall, now }: ScoringStages,
+): Observed {
   const observed: Observed = { snapshots: [], touched: new Set(), letters: [] };
   const cohorts = new Set<number>();
   const receivedAtMs = now();
   for (const record of records) {
     const call = decode(record, receivedAtMs);
-    const seen = isRejection(call) ? call : observer.observe(call);
+    const seen = isRejection(call) ? call : observer.observe(call, record.identity);
     if (isRejection(seen)) {
       observed.letters.push(letterOf(seen, record));
       continue;
@@ -74,7 +97,8 @@ function letterOf(rejection: Rejection, record: Incoming): DeadLetter {
  * Scores all snapshots in one batch and decides them in order. Returns each client's newest verdict; only that one is
  * explained, since the others of the delivery are overtaken before anyone can read them.
  */
-function decideAll(snapshots: readonly Snapshot[], { classifier, context, store, onVerdict }: Stages): Verdict[] {
+function decideAll(snapshots: readonly Snapshot[], stages: ScoringStages): Verdict[] {
+  const { classifier, context, store, onVerdict } = stages;
   const width = classifier.width;
   const vectors = new Float32Array(snapshots.length * width);
   snapshots.forEach((snapshot, i) => {
@@ -86,7 +110,7 @@ function decideAll(snapshots: readonly Snapshot[], { classifier, context, store,
     const snapshot = snapshots[i]!;
     const isNewest = lastOf.get(snapshot.clientId) === i;
     const explanation = isNewest && !scored.error ? classifier.explain(snapshot.vector) : null;
-    const standing = newest.get(snapshot.clientId) ?? store.standing(snapshot.clientId);
+    const standing = newest.get(snapshot.clientId) ?? stages.standing(snapshot.clientId);
     const verdict = decide(snapshot, scored, explanation, standing, context);
     newest.set(verdict.clientId, verdict);
     onVerdict?.(verdict);

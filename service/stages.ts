@@ -9,24 +9,27 @@ import { readPolicy } from './core/policy.ts';
 import { findModel, loadClassifier } from './io/classifier.ts';
 import { packageRoot } from './io/package-root.ts';
 import { VerdictStore } from './io/verdict-store.ts';
-import type { Stages } from './pipeline.ts';
-
-/** Everything but publishing and burying, which differ between a server and a file. */
-export type ScoringStages = Omit<Stages, 'publish' | 'bury'>;
+import type { ScoringStages } from './pipeline.ts';
 
 /** @throws AssayError where the model or the policy can't be used */
 export async function createStages(config: Config, onLink?: (change: LinkChange) => void): Promise<ScoringStages> {
   const classifier = await loadClassifier(findModel(config.ASSAY_MODEL, config.ASSAY_MODELS), config.ASSAY_BACKEND);
   const { manifest } = classifier;
   const policy = readPolicy(readPolicyFile(config.ASSAY_POLICY), manifest.thresholds);
-  const maxClients = config.ASSAY_MAX_CLIENTS;
+  const store = new VerdictStore(config.ASSAY_MAX_CLIENTS);
   return {
-    observer: createObserver({ key: config.ASSAY_KEY, maxClients, maxLinks: maxClients, ...(onLink ? { onLink } : {}) }),
+    observer: createObserver({ ...observerOptions(config), ...(onLink ? { onLink } : {}) }),
     classifier,
     context: { policy, model: manifest.id, featureSet: manifest.featureSet },
-    store: new VerdictStore(maxClients),
+    store,
+    standing: (clientId) => store.standing(clientId),
     now: Date.now,
   };
+}
+
+/** Of an observer that holds all clients there are. */
+export function observerOptions({ ASSAY_KEY, ASSAY_MAX_CLIENTS, ASSAY_COHORTS }: Config) {
+  return { key: ASSAY_KEY, maxClients: ASSAY_MAX_CLIENTS, maxLinks: ASSAY_MAX_CLIENTS, cohorts: ASSAY_COHORTS };
 }
 
 function readPolicyFile(path: string): unknown {

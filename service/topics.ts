@@ -3,7 +3,7 @@ import Table from 'cli-table3';
 import type { Config } from './config.ts';
 import { AssayError } from './core/errors.ts';
 import { CREATE_COMMAND, planTopics, SETTINGS } from './core/topics.ts';
-import { type CreateOptions, createTopics, judge, readTopics, type SeenTopic } from './io/kafka-topics.ts';
+import { type CreateOptions, createTopics, findUnlike, judge, readTopics, type SeenTopic } from './io/kafka-topics.ts';
 import { commandOptions } from './kafka-options.ts';
 
 export interface TopicsReport {
@@ -25,10 +25,12 @@ export async function inspectTopics(config: Config, create: CreateOptions | null
   const topics = await readTopics(options, planTopics(options.topics, create?.partitions));
   const faults = topics.flatMap((topic) => judge(options, topic));
   const missing = topics.flatMap(({ plan, state }) => (state ? [] : [plan.name]));
+  const unlike = findUnlike(topics);
   return {
     topics,
     created,
     errors: [
+      ...(unlike ? [new AssayError('ASSAY_TOPIC_UNFIT', unlike)] : []),
       ...missing.map((name) => new AssayError('ASSAY_TOPIC_MISSING', `${name}; create by: ${CREATE_COMMAND}`)),
       ...faults.flatMap(({ isFatal, told }) => (isFatal ? [new AssayError('ASSAY_TOPIC_UNFIT', told)] : [])),
     ],

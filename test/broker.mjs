@@ -103,17 +103,27 @@ async function tryStart(libraries) {
     if (broker) await end(broker);
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   };
+  const launch = async () => {
+    broker = spawn('java', ['-Xmx512m', '-cp', classpath, 'kafka.Kafka', properties], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const log = createWriteStream(join(folder, 'broker.log'), { flags: 'a' });
+    broker.stdout.pipe(log);
+    broker.stderr.pipe(log);
+    await untilAnswers(broker, `127.0.0.1:${port}`);
+  };
+  /** Ends it as a power cut would, and starts it again on what lies on its disk. */
+  const crash = async () => {
+    const ended = once(broker, 'exit');
+    broker.kill('SIGKILL');
+    await ended;
+    await launch();
+  };
   try {
     const ca = await makeCertificate(folder, password);
     const users = SCRAM.flatMap((mechanism) => ['-S', `${mechanism}=[name=${USERNAME},password=${password}]`]);
     await run('java', ['-cp', classpath, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties, ...users]);
-    broker = spawn('java', ['-Xmx512m', '-cp', classpath, 'kafka.Kafka', properties], { stdio: ['ignore', 'pipe', 'pipe'] });
-    const log = createWriteStream(join(folder, 'broker.log'));
-    broker.stdout.pipe(log);
-    broker.stderr.pipe(log);
-    await untilAnswers(broker, `127.0.0.1:${port}`);
+    await launch();
     const secure = { brokers: `localhost:${securePort}`, ca, username: USERNAME, password };
-    return { brokers: `127.0.0.1:${port}`, secure, stop };
+    return { brokers: `127.0.0.1:${port}`, secure, stop, crash };
   } catch (error) {
     const log = join(folder, 'broker.log');
     const said = existsSync(log) ? readFileSync(log, 'utf8').slice(-2000) : '';

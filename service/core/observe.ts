@@ -7,7 +7,7 @@ import { C, type ClientRecord, RECORD_BYTES, RecordArena, T, U } from './client-
 import { CohortTable, isCohortId, O } from './cohort.ts';
 import type { ApiCall } from './contracts.ts';
 import { extract, FEATURES } from './features.ts';
-import { Identifier, type IdentifierOptions } from './identify.ts';
+import { Identifier, type IdentifierOptions, type Identity } from './identify.ts';
 import { nextSnapshot, observe } from './session.ts';
 import { type FiredSignal, firedSignals, firesFirst } from './signals.ts';
 
@@ -33,11 +33,16 @@ export interface Observation {
 export interface ObserverOptions extends IdentifierOptions {
   /** Clients held at once; beyond it the one that has been idle longest of a few looked at is forgotten. */
   readonly maxClients?: number;
+  /** Whether what a client's cohort does counts too, as it does by default. */
+  readonly cohorts?: boolean;
+  /** Told of each client that is forgotten. */
+  readonly onEvict?: (clientId: string) => void;
 }
 
 export interface Observer {
   readonly identifier: Identifier;
-  observe(call: ApiCall): Observation | Rejection;
+  /** @param identity who the caller is, where that was found out before; else the identifier says, and learns */
+  observe(call: ApiCall, identity?: Identity): Observation | Rejection;
   readonly size: number;
   /** Clients forgotten so far because the limit was reached. */
   readonly evictions: number;
@@ -55,15 +60,18 @@ const EVICTION_SAMPLE = 16;
 class ClientTable implements Observer {
   readonly identifier: Identifier;
   readonly #maxClients: number;
+  readonly #onEvict: (clientId: string) => void;
   readonly #slots = new Map<string, number>();
   readonly #arena = new RecordArena();
-  readonly #cohorts = new CohortTable();
+  readonly #cohorts: CohortTable | null;
   readonly #others = new Float32Array(O.size);
   #evictions = 0;
 
   constructor(options: ObserverOptions) {
     this.identifier = new Identifier(options);
     this.#maxClients = options.maxClients ?? 200_000;
+    this.#cohorts = options.cohorts === false ? null : new CohortTable();
+    this.#onEvict = options.onEvict ?? (() => {});
   }
 
   get size(): number {
@@ -74,17 +82,18 @@ class ClientTable implements Observer {
     return this.#evictions;
   }
 
-  observe(call: ApiCall): Observation | Rejection {
-    const identity = this.identifier.identify(call);
+  observe(call: ApiCall, identity: Identity = this.identifier.identify(call)): Observation | Rejection {
     const record = this.#recordOf(identity.clientId);
     const { clientId } = identity;
     const rejection = observe(record, call, identity, this.#cohorts);
     if (rejection) return rejection;
-    return { clientId, cohort: record.u[U.cohort]!, snapshot: isDue(record) ? this.#snapshotOf(clientId, record) : null };
+    const cohort = this.#cohorts ? record.u[U.cohort]! : 0;
+    return { clientId, cohort, snapshot: isDue(record) ? this.#snapshotOf(clientId, record) : null };
   }
 
   #snapshotOf(clientId: string, record: ClientRecord): Snapshot {
-    this.#cohorts.readOthers(record, this.#others);
+    // Without cohorts they stay zeros, as of a client alone.
+    this.#cohorts?.readOthers(record, this.#others);
     const vector = newVector();
     extract(record, this.#others, vector);
     return {
@@ -99,17 +108,17 @@ class ClientTable implements Observer {
   }
 
   has(id: string): boolean {
-    return isCohortId(id) ? this.#cohorts.has(id) : this.#slots.has(id);
+    return isCohortId(id) ? (this.#cohorts?.has(id) ?? false) : this.#slots.has(id);
   }
 
   dump(id: string): Uint8Array | null {
-    if (isCohortId(id)) return this.#cohorts.dump(id);
+    if (isCohortId(id)) return this.#cohorts?.dump(id) ?? null;
     const slot = this.#slots.get(id);
     return slot === undefined ? null : this.#arena.bytes(slot).slice();
   }
 
   restore(id: string, bytes: Uint8Array): boolean {
-    if (isCohortId(id)) return this.#cohorts.restore(id, bytes);
+    if (isCohortId(id)) return this.#cohorts?.restore(id, bytes) ?? false;
     if (bytes.length !== RECORD_BYTES) return false;
     this.#arena.bytes(this.#slotOf(id)).set(bytes);
     return true;
@@ -138,6 +147,7 @@ class ClientTable implements Observer {
       else this.#slots.set(clientId, slot);
     }
     this.#evictions++;
+    this.#onEvict(victim![0]);
   }
 
   #worth(slot: number): number {

@@ -1,5 +1,6 @@
 import type { Rejection } from './api-call.ts';
 import type { ApiCall } from './contracts.ts';
+import type { Identity } from './identify.ts';
 
 /** Headers of a Kafka record. */
 export type Headers = Readonly<Record<string, Uint8Array | string | readonly (Uint8Array | string)[] | undefined>>;
@@ -18,6 +19,8 @@ export interface Incoming extends Beside {
   readonly bytes: Uint8Array;
   /** Where it came from, for people: `access.log:17`, `api-calls/3@1042`. */
   readonly origin: string;
+  /** Who is calling, where that was found out before. */
+  readonly identity?: Identity;
 }
 
 /** Turns one record into an ApiCall or says why it can't; never throws. */

@@ -1,6 +1,14 @@
 /** The Kafka topics that Assay needs: how they should be set up, and what goes wrong where they are not. */
 
-export type TopicRole = 'calls' | 'verdicts' | 'labels' | 'deadLetters';
+export type TopicRole = 'calls' | 'routed' | 'state' | 'shared' | 'verdicts' | 'labels' | 'deadLetters';
+
+export interface TopicNames extends Readonly<Record<Exclude<TopicRole, 'routed'>, string>> {
+  /** Where the calls go once it is known whose they are; null where producers key them by client themselves. */
+  readonly routed: string | null;
+}
+
+/** Those of which a client's records all lie in the same partition, so that one process writes them. */
+export const ALIKE: readonly TopicRole[] = ['state', 'shared', 'verdicts'];
 
 export interface TopicPlan {
   readonly role: TopicRole;
@@ -48,6 +56,15 @@ interface Rule {
 const deletes = (policy: string | undefined) => policy?.includes('delete') ?? false;
 const compacts = (policy: string) => policy.includes('compact');
 
+/** The changelog of what is held: without compaction it is read from its beginning at each take-over, or lapses too early. */
+const STATE_RULE: Rule = {
+  setting: 'cleanup.policy',
+  wanted: 'compact,delete',
+  isWrong: (value) => !compacts(value),
+  isFatal: false,
+  harm: 'taking a partition over reads every change that was ever made',
+};
+
 const RULES: Readonly<Record<TopicRole, readonly Rule[]>> = {
   calls: [
     {
@@ -58,6 +75,17 @@ const RULES: Readonly<Record<TopicRole, readonly Rule[]>> = {
       harm: 'calls that share a key are dropped before they are counted',
     },
   ],
+  routed: [
+    {
+      setting: 'cleanup.policy',
+      wanted: 'delete',
+      isWrong: compacts,
+      isFatal: true,
+      harm: 'calls of one client share a key, and all but the last would be dropped before they are counted',
+    },
+  ],
+  state: [STATE_RULE],
+  shared: [STATE_RULE],
   verdicts: [
     {
       setting: 'cleanup.policy',
@@ -94,15 +122,24 @@ const RULES: Readonly<Record<TopicRole, readonly Rule[]>> = {
   ],
 };
 
-/** What `--create` makes, in the order of the data's way. Labels and dead letters are few: one partition each. */
-export function planTopics(names: Readonly<Record<TopicRole, string>>, partitions = DEFAULT_PARTITIONS): TopicPlan[] {
-  const days = (count: number) => ({ 'cleanup.policy': 'delete', 'retention.ms': String(count * DAY_MS) });
+/**
+ * What `--create` makes, in the order of the data's way. Labels and dead letters are few: one partition each. State that
+ * nothing has changed for a week is of a client that has not come for a week.
+ */
+export function planTopics(names: TopicNames, partitions = DEFAULT_PARTITIONS): TopicPlan[] {
+  const days = (count: number, policy = 'delete') => ({ 'cleanup.policy': policy, 'retention.ms': String(count * DAY_MS) });
+  const plan = (role: TopicRole, name: string, settings: TopicPlan['settings'], count = partitions): TopicPlan => {
+    return { role, name, partitions: count, settings };
+  };
   return [
-    { role: 'calls', name: names.calls, partitions, settings: days(7) },
-    { role: 'verdicts', name: names.verdicts, partitions, settings: { 'cleanup.policy': 'compact' } },
+    plan('calls', names.calls, days(7)),
+    ...(names.routed === null ? [] : [plan('routed', names.routed, days(1))]),
+    plan('state', names.state, days(7, 'compact,delete')),
+    plan('shared', names.shared, days(7, 'compact,delete')),
+    plan('verdicts', names.verdicts, { 'cleanup.policy': 'compact' }),
     // People's words do not lapse by themselves; each says until when it holds.
-    { role: 'labels', name: names.labels, partitions: 1, settings: { 'cleanup.policy': 'delete', 'retention.ms': '-1' } },
-    { role: 'deadLetters', name: names.deadLetters, partitions: 1, settings: days(30) },
+    plan('labels', names.labels, { 'cleanup.policy': 'delete', 'retention.ms': '-1' }, 1),
+    plan('deadLetters', names.deadLetters, days(30), 1),
   ];
 }
 

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AssayError } from '../core/errors.ts';
+import { topicNames } from './kafka.test.data.ts';
 import { type KafkaOptions, prepareWithPatience, throughOutage } from './kafka-client.ts';
 
 const OPTIONS: KafkaOptions = {
   brokers: [],
   group: 'g',
-  topics: { calls: 'c', verdicts: 'v', labels: 'l', deadLetters: 'd' },
+  topics: topicNames('t'),
   wireFormat: 'auto',
   registryUrl: '',
 };

@@ -2,15 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs, { type Kafka } from 'kafkajs';
 import { AssayError, type ErrorCode } from '../core/errors.ts';
+import type { TopicNames } from '../core/topics.ts';
 import type { WireFormat } from './avro.ts';
 import type { KafkaSecurity } from './kafka-security.ts';
 
-export interface KafkaTopics {
-  readonly calls: string;
-  readonly verdicts: string;
-  readonly labels: string;
-  readonly deadLetters: string;
-}
+export type KafkaTopics = TopicNames;
 
 export interface KafkaOptions {
   /** host:port of one or more brokers. */

@@ -1,25 +1,25 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
-import type { Message } from 'kafkajs';
+import type { KafkaMessage, Message } from 'kafkajs';
 import type { LetterView } from '../core/dead-letter.ts';
-import { createObserver } from '../core/observe.ts';
-import type { Delivery } from '../core/source.ts';
+import { Identifier } from '../core/identify.ts';
 import { listLetters, resubmit } from '../dead-letters.ts';
-import { runPipeline, type Stages } from '../pipeline.ts';
+import { topicNames } from './kafka.test.data.ts';
 import { connectKafka, type KafkaConnection } from './kafka.ts';
 import { createClient, createPartitioner, type KafkaOptions } from './kafka-client.ts';
 import { createKafkaLetters, targetOf } from './kafka-letters.ts';
+import { readLog } from './kafka-log.ts';
 import { createTopics } from './kafka-topics.ts';
 
 const LIMIT = { limit: 100 };
-const TOPICS = { calls: 'c', verdicts: 'v', labels: 'l', deadLetters: 'd' };
+const TOPICS = topicNames('t');
 
 test('a letter goes back where it came from', () => {
   const target = (origin: string, text = 'x') => targetOf({ origin, bytes: Buffer.from(text) }, TOPICS);
-  assert.equal(target('c/3@17'), 'c');
-  assert.equal(target('l/0@1', '{"label":'), 'l');
-  assert.equal(target('body[3]', '{"id":'), 'c');
+  assert.equal(target('t-c/3@17'), 't-c');
+  assert.equal(target('t-l/0@1', '{"label":'), 't-l');
+  assert.equal(target('body[3]', '{"id":'), 't-c');
   assert.equal(target('access.log:7'), null);
 });
 
@@ -33,7 +33,7 @@ async function open(t: TestContext): Promise<Bench> {
   const brokers = process.env.KAFKA_TEST_BROKERS;
   if (!brokers) throw new Error('KAFKA_TEST_BROKERS is not set: run these tests by `npm test`, which starts a broker');
   const name = `letters-${randomUUID().slice(0, 8)}`;
-  const topics = { calls: `${name}-c`, verdicts: `${name}-v`, labels: `${name}-l`, deadLetters: `${name}-d` };
+  const topics = topicNames(name);
   const options: KafkaOptions = { brokers: brokers.split(','), group: name, topics, wireFormat: 'auto', registryUrl: '' };
   await createTopics(options, { partitions: 2 });
   const kafka = await connectKafka(options);
@@ -43,32 +43,25 @@ async function open(t: TestContext): Promise<Bench> {
     await Promise.all([producer.disconnect(), kafka.close()]);
     const admin = createClient(options).admin();
     await admin.connect();
-    await admin.deleteTopics({ topics: Object.values(topics) });
+    await admin.deleteTopics({ topics: Object.values(topics).filter((topic) => topic !== null) });
     await admin.disconnect();
   });
   return { options, kafka, send: async (topic, messages) => void (await producer.send({ topic, messages })) };
 }
 
-/** The pipeline on Kafka's source without a model, for so many records; the last ones' headers and keys come back. */
-async function run({ kafka }: Bench, count: number): Promise<Delivery['records'][number][]> {
+/** Routes until so many more calls were refused; what lies last on the topic of the calls comes back. */
+async function run({ kafka, options }: Bench, count: number): Promise<KafkaMessage[]> {
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), 30_000);
-  const records: Delivery['records'][number][] = [];
-  const source = {
-    name: 'watched',
-    async *deliveries(signal: AbortSignal) {
-      for await (const delivery of kafka.source.deliveries(signal)) {
-        records.push(...delivery.records);
-        yield delivery;
-        if (records.length >= count) stop.abort();
-      }
-    },
+  let refused = 0;
+  const onRejection = () => {
+    if (++refused === count) setTimeout(() => stop.abort(), 200);
   };
-  const stages = { observer: createObserver(), publish: async () => {}, bury: kafka.bury, now: Date.now };
-  const classifier = { width: 1, score: () => [] };
-  await runPipeline(source, { ...stages, classifier } as unknown as Stages, stop.signal);
+  await kafka.route({ createIdentifier: (onLink) => new Identifier({ key: 'test', onLink }), onRejection }, stop.signal);
   clearTimeout(timer);
-  return records;
+  const messages: KafkaMessage[] = [];
+  await readLog(options, { topics: [options.topics.calls], onMessages: (_, each) => void messages.push(...each) });
+  return messages.slice(-count);
 }
 
 const list = ({ options }: Bench) => listLetters(createKafkaLetters(options), LIMIT);

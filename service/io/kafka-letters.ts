@@ -1,6 +1,6 @@
 /** Dead letters in Kafka: read from the beginning of their topic, put back onto the topics that they came from. */
 import { randomUUID } from 'node:crypto';
-import type { Batch, IHeaders, KafkaMessage, Message } from 'kafkajs';
+import type { Batch, Consumer, EachBatchPayload, IHeaders, KafkaMessage, Message } from 'kafkajs';
 import {
   type Letter,
   leave,
@@ -16,8 +16,8 @@ import {
 } from '../core/dead-letter.ts';
 import { AssayError } from '../core/errors.ts';
 import { planTopics } from '../core/topics.ts';
-import { deleteGroup, fetchEnds, readTo } from './kafka.ts';
 import { createClient, createPartitioner, type KafkaOptions, type KafkaTopics, withKafka } from './kafka-client.ts';
+import { deleteGroup } from './kafka-log.ts';
 import { chunksOf } from './kafka-sink.ts';
 import { readTopics } from './kafka-topics.ts';
 import type { LetterPlace } from './letter-place.ts';
@@ -93,6 +93,68 @@ async function readLetters(options: KafkaOptions, onBatch: (batch: Messages) => 
   await deleteGroup(options, groupId);
   if (failure) throw failure;
   if (!isComplete) throw new AssayError('ASSAY_KAFKA_UNAVAILABLE', `${topic} was not read to its end`);
+}
+
+/** How long reading may stand still. */
+const LOAD_LIMIT_MS = 10_000;
+
+/** Where each partition that holds something ends, exclusive. */
+async function fetchEnds(options: KafkaOptions, topic: string): Promise<Map<number, number>> {
+  const admin = createClient(options).admin();
+  await admin.connect();
+  try {
+    const limits = await admin.fetchTopicOffsets(topic);
+    const filled = limits.filter(({ low, high }) => Number(low) < Number(high));
+    return new Map(filled.map(({ partition, high }) => [partition, Number(high)]));
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+interface ReadTo {
+  readonly topic: string;
+  readonly groupId: string;
+  /** Partitions leave it as they are read to their end. */
+  readonly ends: Map<number, number>;
+  readonly signal: AbortSignal;
+}
+
+async function readTo(
+  options: KafkaOptions,
+  { topic, groupId, ends, signal }: ReadTo,
+  eachBatch: (payload: EachBatchPayload) => Promise<void>,
+): Promise<boolean> {
+  const consumer = createClient(options).consumer({ groupId, maxWaitTimeInMs: 100, allowAutoTopicCreation: false });
+  try {
+    await consumer.connect();
+    await consumer.subscribe({ topic, fromBeginning: true });
+    const isDone = untilRead(consumer, ends, signal);
+    await consumer.run({ autoCommit: false, eachBatch });
+    return await isDone;
+  } finally {
+    await consumer.disconnect();
+  }
+}
+
+/** Whether every partition came to its end, rather than that nothing moved any more. */
+function untilRead(consumer: Consumer, ends: Map<number, number>, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    const giveUp = () => finish(false);
+    const timer = setTimeout(giveUp, LOAD_LIMIT_MS);
+    const finish = (isComplete: boolean) => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', giveUp);
+      resolve(isComplete);
+    };
+    signal.addEventListener('abort', giveUp);
+    if (signal.aborted) giveUp();
+    // Told of batches of nothing but transaction markers too, at which a partition may end.
+    consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) => {
+      timer.refresh();
+      if (Number(lastOffset) + 1 >= (ends.get(partition) ?? 0)) ends.delete(partition);
+      if (ends.size === 0) finish(true);
+    });
+  });
 }
 
 /** Leaves out what was seen before, since a consumer may fetch again, and what came later. */

@@ -1,22 +1,30 @@
-/** What goes out to Kafka: verdicts, keyed by client for compaction, and dead letters with their original bytes. */
-import type { Message } from 'kafkajs';
-import type { Verdict } from '../core/contracts.ts';
+/** What goes out to Kafka: what tasks changed, dead letters with their original bytes, and calls that came another way. */
+import type { Message, TopicMessages } from 'kafkajs';
+import type { Changes, Entry } from '../core/changes.ts';
+import type { ApiCall, Verdict } from '../core/contracts.ts';
 import { headerBytes, packBeside, resubmissionsOf } from '../core/dead-letter.ts';
 import type { DeadLetter } from '../core/source.ts';
-import { encodeVerdict } from './avro.ts';
-import { createClient, createPartitioner, type KafkaOptions, throughOutage, withKafka } from './kafka-client.ts';
+import { encodeCall, encodeVerdict } from './avro.ts';
+import {
+  createClient,
+  createPartitioner,
+  type KafkaOptions,
+  type KafkaTopics,
+  throughOutage,
+  withKafka,
+} from './kafka-client.ts';
 
 export interface KafkaSink {
-  /** Sends the verdicts in order and returns once all replicas have them. */
-  publish(verdicts: readonly Verdict[]): Promise<void>;
+  /** Sends calls in order, keyed by address, and returns once all replicas have them. */
+  sendCalls(calls: readonly ApiCall[]): Promise<void>;
   /** Sends what could not be used: the value is the record as it came, cut at 900 KiB; why is in the headers. */
   bury(letters: readonly DeadLetter[]): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface KafkaSinkOptions extends KafkaOptions {
-  /** Schema id in front of verdicts, null for bare Avro. */
-  readonly verdictId: number | null;
+  /** Schema id in front of calls, null for bare Avro. */
+  readonly callId: number | null;
 }
 
 /** Of one record; below Kafka's default limit of 1 MiB for a batch. */
@@ -31,7 +39,7 @@ const HEADER_CHARS = 1000;
  * Writing goes on trying through an outage; every method throws AssayError ASSAY_KAFKA_UNAVAILABLE in the end.
  */
 export async function createKafkaSink(options: KafkaSinkOptions): Promise<KafkaSink> {
-  const { topics, verdictId } = options;
+  const { topics, callId } = options;
   const kafka = createClient(options);
   const producer = kafka.producer({
     idempotent: true,
@@ -46,21 +54,18 @@ export async function createKafkaSink(options: KafkaSinkOptions): Promise<KafkaS
       await throughOutage(`writing to ${topic}`, options, () => producer.send({ topic, acks: -1, messages: chunk }));
   };
   return {
-    publish: (verdicts) =>
+    sendCalls: (calls) =>
       sendAll(
-        topics.verdicts,
-        verdicts.map((verdict) => messageOf(verdict, verdictId)),
+        topics.calls,
+        calls.map((call) => ({ key: call.clientIp, value: encodeCall(call, callId) })),
       ),
     bury: (letters) => sendAll(topics.deadLetters, letters.map(envelopeOf)),
     close: () => producer.disconnect(),
   };
 }
 
-function messageOf(verdict: Verdict, verdictId: number | null): Message {
-  return { key: verdict.clientId, value: encodeVerdict(verdict, verdictId) };
-}
-
-function envelopeOf(letter: DeadLetter): Message {
+/** A dead letter as it is sent: its own bytes, and in the headers why it is one. */
+export function envelopeOf(letter: DeadLetter): Message {
   const { rejected, detail, origin, bytes } = letter;
   const value = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, MAX_LETTER_BYTES));
   const resubmitted = resubmissionsOf(letter);
@@ -80,9 +85,32 @@ function header(text: string): string {
   return text.slice(0, HEADER_CHARS);
 }
 
+/** A message with the topic that it is for, which kafkajs passes over. */
+export type Outgoing = Message & { readonly topic: string };
+
+export interface OutgoingOptions {
+  readonly topics: KafkaTopics;
+  /** Schema id in front of verdicts, null for bare Avro. */
+  readonly verdictId: number | null;
+}
+
+/** What a partition's task changed, as messages; all but dead letters for the partition of the same number. */
+export function outgoingOf(changes: Changes, partition: number, { topics, verdictId }: OutgoingOptions): Outgoing[] {
+  const entry = (topic: string) => (each: Entry) => ({ topic, partition, key: each.key, value: each.value });
+  const verdict = ([key, value]: [string, Verdict | null]) => {
+    return { topic: topics.verdicts, partition, key, value: value && encodeVerdict(value, verdictId) };
+  };
+  return [
+    ...changes.state.map(entry(topics.state)),
+    ...changes.shared.map(entry(topics.shared)),
+    ...Array.from(changes.verdicts, verdict),
+    ...changes.letters.map((letter) => ({ topic: topics.deadLetters, ...envelopeOf(letter) })),
+  ];
+}
+
 /** Chunks that fit in one batch, in order. */
-export function chunksOf(messages: readonly Message[]): Message[][] {
-  const chunks: Message[][] = [];
+export function chunksOf<M extends Message>(messages: readonly M[]): M[][] {
+  const chunks: M[][] = [];
   let bytes = 0;
   for (const message of messages) {
     const size = (message.value?.length ?? 0) + headerBytes(message.headers) + 100;
@@ -96,4 +124,15 @@ export function chunksOf(messages: readonly Message[]): Message[][] {
     }
   }
   return chunks;
+}
+
+/** As kafkajs sends several topics at once. */
+export function byTopic(outgoing: readonly Outgoing[]): TopicMessages[] {
+  const messages = new Map<string, Outgoing[]>();
+  for (const message of outgoing) {
+    const known = messages.get(message.topic);
+    if (known) known.push(message);
+    else messages.set(message.topic, [message]);
+  }
+  return [...messages].map(([topic, each]) => ({ topic, messages: each }));
 }

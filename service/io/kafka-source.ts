@@ -1,24 +1,21 @@
 /**
- * ApiCalls from a Kafka topic as a Source. Batches of all partitions are decoded as they come and merged in event time
- * (partition-merge.ts); a full partition is paused, so that memory is bounded. Offsets are committed only once a
- * delivery is acknowledged: after a crash calls may come again, none is lost.
+ * ApiCalls from a Kafka topic, in event time over all its partitions, which one process of the group reads. Batches are
+ * decoded as they come and merged (partition-merge.ts); a full partition is paused, so that memory is bounded. A delivery
+ * tells the offsets that belong to it, for whoever takes it to commit; what is not committed comes again.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Admin, Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs';
 import { isRejection, type Rejection } from '../core/api-call.ts';
 import type { ApiCall } from '../core/contracts.ts';
-import type { Decode, Delivery, Incoming, Source } from '../core/source.ts';
+import type { Incoming } from '../core/source.ts';
 import { type AvroReader, createAvroReader } from './avro.ts';
+import { stickyAssigner } from './kafka-assign.ts';
 import { createClient, type KafkaOptions, kafkaError, prepareWithPatience, REGISTRY_PATIENCE_MS } from './kafka-client.ts';
 import { type MergeItem, PartitionMerge } from './partition-merge.ts';
 
 /** A record with what it decodes to, so that it is decoded once. */
-interface KafkaRecord extends Incoming, MergeItem {
+export interface MergedRecord extends Incoming, MergeItem {
   readonly call: ApiCall | Rejection;
-}
-
-/** Held from assignment to revocation; being another object shows that it went away in between. */
-interface Held {
-  committed: number;
 }
 
 const DELIVERY_RECORDS = 2000;
@@ -29,44 +26,46 @@ const FETCH_BYTES = 512 * 1024;
 const FETCH_WAIT_MS = 100;
 /** How often a waiting merge is looked at again. */
 const LOOK_AGAIN_MS = 20;
-const POSITIONS_LIMIT_MS = 5000;
+const HEARTBEAT_MS = 3000;
 const EMPTY = new Uint8Array(0);
 
-/** Calls of the topic `options.topics.calls`; see the top of the file for what it promises. */
-export function createKafkaSource(options: KafkaOptions): Source {
-  return {
-    name: `kafka:${options.topics.calls}`,
-    async *deliveries(signal) {
-      const feed = new KafkaFeed(options, signal);
-      try {
-        await feed.start();
-        while (!signal.aborted) {
-          const delivery = feed.next();
-          if (delivery) yield delivery;
-          else await feed.changed();
-        }
-      } finally {
-        await feed.stop();
-      }
-    },
-  };
+export interface MergedOptions extends KafkaOptions {
+  readonly groupId: string;
+  /** Runs when the partitions come to this process, before it is asked which offsets are committed. */
+  onAssign(): Promise<void>;
 }
 
-/** A record carries its decoded call, from its own feed only. */
-const decode: Decode = (record) => (record as KafkaRecord).call;
+export interface MergedDelivery {
+  readonly records: readonly MergedRecord[];
+  /** Of the next record to come, by partition. */
+  readonly offsets: ReadonlyMap<number, number>;
+}
+
+/** Calls of the topic `options.topics.calls`; see the top of the file for what it promises. */
+export async function* readMerged(options: MergedOptions, signal: AbortSignal): AsyncGenerator<MergedDelivery> {
+  const feed = new KafkaFeed(options, signal);
+  try {
+    await feed.start();
+    while (!signal.aborted) {
+      const delivery = feed.next();
+      if (delivery) yield delivery;
+      else await feed.changed();
+    }
+  } finally {
+    await feed.stop();
+  }
+}
 
 class KafkaFeed {
-  readonly #options: KafkaOptions;
+  readonly #options: MergedOptions;
   readonly #topic: string;
   readonly #signal: AbortSignal;
   readonly #reader: AvroReader;
   readonly #consumer: Consumer;
   readonly #admin: Admin;
-  readonly #merge = new PartitionMerge<KafkaRecord>();
-  readonly #held = new Map<number, Held>();
+  readonly #merge = new PartitionMerge<MergedRecord>();
+  #assigned: readonly number[] = [];
   readonly #resumes = new Map<number, () => void>();
-  /** Offsets acknowledged and not yet committed, by partition. */
-  readonly #pending = new Map<number, number>();
   /** Partitions that were set back once to the position that is due. */
   readonly #setBack = new Set<number>();
   #generation = 0;
@@ -74,7 +73,7 @@ class KafkaFeed {
   #failure: Error | null = null;
   #wake: () => void = () => {};
 
-  constructor(options: KafkaOptions, signal: AbortSignal) {
+  constructor(options: MergedOptions, signal: AbortSignal) {
     const kafka = createClient(options);
     this.#options = options;
     this.#topic = options.topics.calls;
@@ -82,9 +81,11 @@ class KafkaFeed {
     this.#reader = createAvroReader(options);
     this.#admin = kafka.admin();
     this.#consumer = kafka.consumer({
-      groupId: options.group,
+      groupId: options.groupId,
+      // The order of one client's calls over all partitions is known only where all are read.
+      partitionAssigners: [stickyAssigner(() => this.#assigned, true)],
       sessionTimeout: 30_000,
-      heartbeatInterval: 3000,
+      heartbeatInterval: HEARTBEAT_MS,
       maxBytesPerPartition: FETCH_BYTES,
       maxWaitTimeInMs: FETCH_WAIT_MS,
       allowAutoTopicCreation: false,
@@ -119,31 +120,19 @@ class KafkaFeed {
 
   async stop(): Promise<void> {
     this.#generation++;
-    if (this.#pending.size > 0) await this.#commit();
     for (const client of [this.#consumer, this.#admin])
       await client.disconnect().catch((error: Error) => this.#notice(`disconnecting: ${error.message}`));
   }
 
   /** The next delivery that may go, or null. */
-  next(): Delivery | null {
+  next(): MergedDelivery | null {
     if (this.#failure) throw kafkaError(`reading ${this.#topic}`, this.#failure);
     const taken = this.#merge.take(Date.now(), DELIVERY_RECORDS);
     if (taken.length === 0) return null;
     this.#resumeDrained();
-    const ends = new Map<number, number>();
-    for (const { partition, item } of taken) ends.set(partition, item.offset + 1);
-    const holders = new Map([...ends.keys()].map((partition) => [partition, this.#held.get(partition)]));
-    return {
-      records: taken.map(({ item }) => item),
-      decode,
-      acknowledge: async () => {
-        for (const [partition, end] of ends) {
-          const held = this.#held.get(partition);
-          if (held && held === holders.get(partition) && end > held.committed) this.#pending.set(partition, end);
-        }
-        await this.#commit();
-      },
-    };
+    const offsets = new Map<number, number>();
+    for (const { partition, item } of taken) offsets.set(partition, item.offset + 1);
+    return { records: taken.map(({ item }) => item), offsets };
   }
 
   /** Resolves when there may be something to take, the signal aborts, or it is time to look again. */
@@ -161,7 +150,7 @@ class KafkaFeed {
     const { partition } = batch;
     const generation = this.#generation;
     const isOver = () => generation !== this.#generation || !isRunning() || isStale() || this.#signal.aborted;
-    await this.#positionsKnown;
+    await this.#whileKept(this.#positionsKnown, heartbeat);
     if (isOver() || this.#isAhead(batch)) return;
     const end = Number(batch.highWatermark);
     this.#merge.expect(partition, null, end);
@@ -176,7 +165,19 @@ class KafkaFeed {
     this.#wake();
   }
 
-  #read({ key, value, headers, offset }: KafkaMessage, partition: number, nowMs: number): KafkaRecord {
+  /** Waits, and stays a member of the group meanwhile. */
+  async #whileKept(waiting: Promise<void>, heartbeat: () => Promise<void>): Promise<void> {
+    let isOver = false;
+    const done = waiting.finally(() => {
+      isOver = true;
+    });
+    while (!isOver) {
+      await Promise.race([done, sleep(HEARTBEAT_MS, undefined, { ref: false })]);
+      await heartbeat();
+    }
+  }
+
+  #read({ key, value, headers, offset }: KafkaMessage, partition: number, nowMs: number): MergedRecord {
     const bytes = value ?? EMPTY;
     const origin = `${this.#topic}/${partition}@${offset}`;
     const call = this.#reader.decode({ bytes, origin }, nowMs);
@@ -222,32 +223,26 @@ class KafkaFeed {
 
   #assign(partitions: readonly number[]): void {
     this.#generation++;
-    for (const partition of [...this.#held.keys()])
-      if (!partitions.includes(partition)) {
-        this.#held.delete(partition);
-        this.#pending.delete(partition);
-      }
-    for (const partition of partitions) if (!this.#held.has(partition)) this.#held.set(partition, { committed: 0 });
+    const isNew = this.#assigned.length === 0;
+    this.#assigned = partitions;
     // Also those that went to others: kafkajs remembers a pause for when they come back.
     for (const resume of this.#resumes.values()) resume();
     this.#resumes.clear();
     this.#setBack.clear();
     this.#merge.assign(partitions, Date.now());
-    this.#positionsKnown = this.#learnPositions(partitions, this.#generation);
+    this.#positionsKnown = this.#learnPositions(isNew, this.#generation).catch((error) => this.#fail(error));
   }
 
-  /** Asks where reading begins and how much there is; where Kafka does not say in time, nothing is waited for. */
-  async #learnPositions(partitions: readonly number[], generation: number): Promise<void> {
-    const positions = await Promise.race([this.#fetchPositions(), giveUpAfter(POSITIONS_LIMIT_MS)]).catch((error: Error) => {
-      this.#notice(`asking for offsets: ${error.message}`);
-      return null;
-    });
+  /** Asks where reading begins and how much there is. */
+  async #learnPositions(isNew: boolean, generation: number): Promise<void> {
+    const partitions = this.#assigned;
+    if (partitions.length === 0) return;
+    if (isNew) await this.#options.onAssign();
+    const positions = await this.#fetchPositions();
     if (generation !== this.#generation) return;
     for (const partition of partitions) {
-      const { begin, end } = positions?.get(partition) ?? { begin: null, end: 0 };
+      const { begin, end } = positions.get(partition) ?? { begin: null, end: 0 };
       this.#merge.expect(partition, begin, end);
-      const held = this.#held.get(partition);
-      if (held) held.committed = Math.max(held.committed, begin ?? 0);
     }
     this.#wake();
   }
@@ -255,7 +250,7 @@ class KafkaFeed {
   async #fetchPositions(): Promise<Map<number, { begin: number; end: number }>> {
     const [limits, groups] = await Promise.all([
       this.#admin.fetchTopicOffsets(this.#topic),
-      this.#admin.fetchOffsets({ groupId: this.#options.group, topics: [this.#topic] }),
+      this.#admin.fetchOffsets({ groupId: this.#options.groupId, topics: [this.#topic] }),
     ]);
     const committed = new Map(groups[0]?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
     // A partition without a commit has offset -1 and is read from its beginning.
@@ -268,7 +263,7 @@ class KafkaFeed {
   }
 
   #share(): number {
-    return Math.min(4000, Math.max(500, BUFFERED_RECORDS / Math.max(1, this.#held.size)));
+    return Math.min(4000, Math.max(500, BUFFERED_RECORDS / Math.max(1, this.#assigned.length)));
   }
 
   #resumeDrained(): void {
@@ -276,25 +271,6 @@ class KafkaFeed {
       if (this.#merge.buffered(partition) >= this.#share()) continue;
       this.#resumes.delete(partition);
       resume();
-    }
-  }
-
-  /** A commit that fails loses nothing: the offsets go with the next one, or the records come again. */
-  async #commit(): Promise<void> {
-    const commits = [...this.#pending];
-    if (commits.length === 0) return;
-    try {
-      await this.#consumer.commitOffsets(
-        commits.map(([partition, offset]) => ({ topic: this.#topic, partition, offset: String(offset) })),
-      );
-    } catch (error) {
-      this.#notice(`committing offsets: ${(error as Error).message}`);
-      return;
-    }
-    for (const [partition, offset] of commits) {
-      if (this.#pending.get(partition) === offset) this.#pending.delete(partition);
-      const held = this.#held.get(partition);
-      if (held) held.committed = Math.max(held.committed, offset);
     }
   }
 
@@ -306,8 +282,4 @@ class KafkaFeed {
   #notice(text: string): void {
     this.#options.onNotice?.(text);
   }
-}
-
-function giveUpAfter(limitMs: number): Promise<null> {
-  return new Promise((resolve) => setTimeout(resolve, limitMs, null).unref());
 }

@@ -5,6 +5,7 @@ import kafkajs from 'kafkajs';
 import { readConfig } from '../config.ts';
 import { kafkaOptions } from '../kafka-options.ts';
 import { formatTopics, inspectTopics } from '../topics.ts';
+import { topicNames } from './kafka.test.data.ts';
 import { createClient, type KafkaOptions } from './kafka-client.ts';
 import { checkTopics, createTopics, readTopics } from './kafka-topics.ts';
 
@@ -19,7 +20,7 @@ function testBrokers(): string {
 /** Topics of the test's own, gone after it. */
 function optionsFor(t: TestContext): KafkaOptions & { notices: string[] } {
   const name = `topics-${randomUUID().slice(0, 8)}`;
-  const topics = { calls: `${name}-c`, verdicts: `${name}-v`, labels: `${name}-l`, deadLetters: `${name}-d` };
+  const topics = topicNames(name);
   const notices: string[] = [];
   const onNotice = (text: string) => void notices.push(text);
   const base = { brokers: testBrokers().split(','), group: name, topics, wireFormat: 'auto', registryUrl: '' } as const;
@@ -43,14 +44,14 @@ async function createBy(options: KafkaOptions, topic: string, setting: string, v
 
 test('missing topics are an error that names the command; once created all is well, and a second time nothing is done', async (t) => {
   const options = optionsFor(t);
-  const { calls, verdicts, labels, deadLetters } = options.topics;
+  const names = Object.values(options.topics);
   await assert.rejects(checkTopics(options), {
     code: 'ASSAY_TOPIC_MISSING',
     canRetry: true,
-    message: new RegExp(`${calls}, ${verdicts}, ${labels}, ${deadLetters}; create by: assay topics --create`),
+    message: new RegExp(`${names.join(', ')}; create by: assay topics --create`),
   });
   assert.deepEqual(await createTopics(options, { partitions: 5, replication: 9 }), Object.values(options.topics));
-  await checkTopics(options);
+  assert.equal(await checkTopics(options), 5);
   assert.deepEqual(options.notices, []);
   assert.deepEqual(await createTopics(options), []);
   const seen = await readTopics(options);
@@ -58,24 +59,34 @@ test('missing topics are an error that names the command; once created all is we
     seen.map(({ state }) => [state?.partitions, state?.replicas, state?.settings?.['cleanup.policy']]),
     [
       [5, 1, 'delete'],
+      [5, 1, 'delete'],
+      [5, 1, 'compact,delete'],
+      [5, 1, 'compact,delete'],
       [5, 1, 'compact'],
       [1, 1, 'delete'],
       [1, 1, 'delete'],
     ],
   );
-  assert.equal(seen[2]?.state?.settings?.['retention.ms'], '-1');
+  assert.equal(seen[5]?.state?.settings?.['retention.ms'], '-1');
 });
 
 test('verdicts that are not compacted are a warning with the command that mends it', async (t) => {
   const options = optionsFor(t);
   await createBy(options, options.topics.verdicts, 'cleanup.policy', 'delete');
-  await createTopics(options);
+  await createTopics(options, { partitions: 1 });
   await checkTopics(options);
   assert.equal(options.notices.length, 1);
   assert.match(
     options.notices[0]!,
     /cleanup\.policy=delete where compact is wanted: .*kafka-configs\.sh .*cleanup\.policy=compact$/,
   );
+});
+
+test('topics that belong together and differ in their partitions are an error', async (t) => {
+  const options = optionsFor(t);
+  await createBy(options, options.topics.state, 'cleanup.policy', 'compact');
+  await createTopics(options);
+  await assert.rejects(checkTopics(options), { code: 'ASSAY_TOPIC_UNFIT', message: /-s has 1 partitions and .*-r has 8/ });
 });
 
 test('compacted dead letters are an error', async (t) => {
@@ -87,10 +98,13 @@ test('compacted dead letters are an error', async (t) => {
 
 test('the command shows what is wanted beside what is there', async (t) => {
   const options = optionsFor(t);
-  const { calls, verdicts, labels, deadLetters } = options.topics;
+  const { calls, routed, state, shared, verdicts, labels, deadLetters } = options.topics;
   const config = readConfig({
     KAFKA_BROKERS: testBrokers(),
     KAFKA_CALLS_TOPIC: calls,
+    KAFKA_ROUTED_TOPIC: routed!,
+    KAFKA_STATE_TOPIC: state,
+    KAFKA_SHARED_TOPIC: shared,
     KAFKA_VERDICTS_TOPIC: verdicts,
     KAFKA_LABELS_TOPIC: labels,
     KAFKA_DEAD_LETTERS_TOPIC: deadLetters,
@@ -98,11 +112,11 @@ test('the command shows what is wanted beside what is there', async (t) => {
   const before = await inspectTopics(config, null);
   assert.deepEqual(
     before.errors.map(({ code }) => code),
-    Array(4).fill('ASSAY_TOPIC_MISSING'),
+    Array(7).fill('ASSAY_TOPIC_MISSING'),
   );
   assert.match(formatTopics(before), /missing/);
   const after = await inspectTopics(config, { partitions: 2 });
-  assert.deepEqual([after.errors, after.warnings, after.created.length], [[], [], 4]);
+  assert.deepEqual([after.errors, after.warnings, after.created.length], [[], [], 7]);
   assert.match(formatTopics(after), /partitions 2 .*│ partitions 2, replicas 1/);
 });
 

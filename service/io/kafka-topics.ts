@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs, { type Admin, type ITopicMetadata } from 'kafkajs';
 import { AssayError } from '../core/errors.ts';
 import {
+  ALIKE,
   CREATE_COMMAND,
   DEFAULT_REPLICATION,
   findTopicFaults,
@@ -10,6 +11,7 @@ import {
   planTopics,
   SETTINGS,
   type TopicPlan,
+  type TopicRole,
   type TopicState,
 } from '../core/topics.ts';
 import { createClient, type KafkaOptions, kafkaError, withKafka } from './kafka-client.ts';
@@ -56,17 +58,35 @@ export function createTopics(options: KafkaOptions, { partitions, replication }:
 
 /**
  * What a server needs to know before it starts. What loses something later is told by `onNotice`, with the command that mends it.
+ * @returns how many partitions the clients are spread over
  * @throws AssayError ASSAY_TOPIC_MISSING, ASSAY_TOPIC_UNFIT, or as `readTopics`
  */
-export async function checkTopics(options: KafkaOptions): Promise<void> {
+export async function checkTopics(options: KafkaOptions): Promise<number> {
   const seen = await readTopics(options);
   const missing = seen.filter(({ state }) => state === null).map(({ plan }) => plan.name);
   if (missing.length > 0) throw new AssayError('ASSAY_TOPIC_MISSING', `${missing.join(', ')}; create by: ${CREATE_COMMAND}`);
+  const unlike = findUnlike(seen);
+  if (unlike) throw new AssayError('ASSAY_TOPIC_UNFIT', unlike);
   for (const topic of seen)
     for (const { isFatal, told } of judge(options, topic)) {
       if (isFatal) throw new AssayError('ASSAY_TOPIC_UNFIT', told);
       options.onNotice?.(told);
     }
+  return seen.find(({ plan }) => plan.role === 'state')!.state!.partitions;
+}
+
+/** What is wrong where topics that belong together differ in their partitions, null where they are alike. */
+export function findUnlike(seen: readonly SeenTopic[]): string | null {
+  const stateOf = (role: TopicRole) => seen.find(({ plan }) => plan.role === role);
+  const first = stateOf('routed') ?? stateOf('calls');
+  const count = first?.state?.partitions;
+  const unlike = ALIKE.map(stateOf).find((each) => count && each?.state && each.state.partitions !== count);
+  if (!unlike) return null;
+  const { plan, state } = unlike;
+  return (
+    `${plan.name} has ${state?.partitions} partitions and ${first?.plan.name} has ${count}: they must have as many, ` +
+    `since a client's records lie in the same one; delete the one that may go and create it again by: ${CREATE_COMMAND} --partitions`
+  );
 }
 
 /** The faults of a topic, each in a sentence that ends with the command that mends it. */

@@ -7,11 +7,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Message } from 'kafkajs';
 import { isRejection } from '../core/api-call.ts';
 import { type ApiCall, ApiCallSchema, type Label, type Verdict } from '../core/contracts.ts';
-import type { DeadLetter, Source } from '../core/source.ts';
-import { encodeCall, encodeLabel, encodeVerdict } from './avro.ts';
-import { connectKafka, type KafkaConnection, type KafkaOptions, loadVerdicts } from './kafka.ts';
+import { Identifier, type LinkChange } from '../core/identify.ts';
+import type { DeadLetter } from '../core/source.ts';
+import { createAvroReader, encodeCall, encodeLabel, encodeVerdict } from './avro.ts';
+import { topicNames } from './kafka.test.data.ts';
+import { type Copy, connectKafka, followShared, type KafkaConnection, type KafkaOptions } from './kafka.ts';
 import { createClient, createPartitioner } from './kafka-client.ts';
-import { createKafkaSource } from './kafka-source.ts';
+import { readLog } from './kafka-log.ts';
+import { readMerged } from './kafka-source.ts';
 import { createTopics } from './kafka-topics.ts';
 
 const HISTORIC = Date.UTC(2026, 0, 1);
@@ -55,7 +58,7 @@ function optionsFor(more: Partial<KafkaOptions> = {}): KafkaOptions {
   return {
     brokers: testBrokers(),
     group: name,
-    topics: { calls: `${name}-c`, verdicts: `${name}-v`, labels: `${name}-l`, deadLetters: `${name}-d` },
+    topics: topicNames(name),
     wireFormat: 'auto',
     registryUrl: '',
     ...more,
@@ -82,7 +85,7 @@ async function open(t: TestContext, more: Partial<KafkaOptions> = {}): Promise<B
     await Promise.all([producer.disconnect(), kafka.close()]);
     const admin = client.admin();
     await admin.connect();
-    await admin.deleteTopics({ topics: Object.values(options.topics) });
+    await admin.deleteTopics({ topics: Object.values(options.topics).filter((topic) => topic !== null) });
     await admin.disconnect();
   });
   return {
@@ -100,32 +103,55 @@ interface Seen {
 }
 
 interface Reading {
-  /** Stops once this many records were seen, … */
+  /** Stops once this many records were seen. */
   readonly records: number;
-  /** Acknowledges nothing, as after a crash. */
-  readonly crash?: boolean;
   readonly limitMs?: number;
-  readonly stop?: AbortController;
 }
 
-/** Reads as the pipeline does, and acknowledges each delivery before the next. */
-async function read(source: Source, reading: Reading, seen: Seen = empty()): Promise<Seen> {
-  const { records, crash = false, limitMs = 30_000, stop = new AbortController() } = reading;
+/** Reads as the router does, and commits nothing. */
+async function read(options: KafkaOptions, { records, limitMs = 30_000 }: Reading, seen: Seen = empty()): Promise<Seen> {
+  const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), limitMs).unref();
+  const merged = { ...options, groupId: options.group, onAssign: async () => {} };
   let count = 0;
-  for await (const delivery of source.deliveries(stop.signal)) {
-    const { letters } = seen;
-    for (const record of delivery.records) {
-      const call = delivery.decode(record, Date.now());
-      if (isRejection(call)) letters.push({ ...call, origin: record.origin, bytes: record.bytes });
+  for await (const delivery of readMerged(merged, stop.signal)) {
+    for (const { call, origin, bytes } of delivery.records) {
+      if (isRejection(call)) seen.letters.push({ ...call, origin, bytes });
       else seen.calls.push(call);
     }
     count += delivery.records.length;
     if (count >= records) stop.abort();
-    if (!crash) await delivery.acknowledge({ accepted: delivery.records.length, rejections: [] });
   }
   clearTimeout(timer);
   return seen;
+}
+
+/** Routes until so many calls are on the topic between; returns their ids, partition by partition. */
+async function route({ options, kafka }: Bench, records: number): Promise<string[]> {
+  const stop = new AbortController();
+  const routing = kafka.route({ createIdentifier: (onLink) => new Identifier({ key: 'test', onLink }) }, stop.signal);
+  const giveUpAt = Date.now() + 30_000;
+  for (;;) {
+    const routed = await readRouted(options);
+    if (routed.length >= records || Date.now() > giveUpAt) {
+      stop.abort();
+      await routing;
+      return readRouted(options);
+    }
+  }
+}
+
+async function readRouted(options: KafkaOptions): Promise<string[]> {
+  const byPartition = new Map<number, string[]>();
+  const reader = createAvroReader(options);
+  await readLog(options, {
+    topics: [options.topics.routed!],
+    onMessages: ({ partition }, messages) => {
+      const calls = messages.map(({ value }) => reader.decode({ bytes: value!, origin: '' }, Date.now()) as ApiCall);
+      byPartition.set(partition, [...(byPartition.get(partition) ?? []), ...calls.map(({ id }) => id)]);
+    },
+  });
+  return [...byPartition.values()].flat();
 }
 
 function empty(): Seen {
@@ -142,20 +168,19 @@ function spread(count: number): { ids: string[]; messages: Message[] } {
   return { ids: calls.map(({ id }) => id), messages: calls.map((call, i) => ({ value: encodeCall(call), partition: i % 8 })) };
 }
 
-test('calls spread over partitions come out in order of time, each once, also over a restart', async (t) => {
-  const { options, send } = await open(t);
+test('calls of a client spread over partitions are routed in order of time, each once, also over a restart', async (t) => {
+  const bench = await open(t);
   const sent = spread(20_000);
-  await send(options.topics.calls, sent.messages);
-  const seen = await read(createKafkaSource(options), { records: 7000 });
-  assert.ok(seen.calls.length < 20_000, 'the restart lies in between');
-  await read(createKafkaSource(options), { records: 20_000 - seen.calls.length }, seen);
-  assert.deepEqual(ids(seen), sent.ids);
+  await bench.send(bench.options.topics.calls, sent.messages);
+  const before = await route(bench, 1);
+  assert.ok(before.length < 20_000, 'the restart lies in between');
+  assert.deepEqual(await route(bench, 20_000), sent.ids);
 });
 
 test('a backlog that is still being written comes out in order', async (t) => {
   const { options, send } = await open(t);
   const sent = spread(6000);
-  const reading = read(createKafkaSource(options), { records: 6000 });
+  const reading = read(options, { records: 6000 });
   for (let i = 0; i < 6000; i += 500) {
     await send(options.topics.calls, sent.messages.slice(i, i + 500));
     await sleep(50);
@@ -163,13 +188,12 @@ test('a backlog that is still being written comes out in order', async (t) => {
   assert.deepEqual(ids(await reading), sent.ids);
 });
 
-test('what was not acknowledged comes again', async (t) => {
+test('what was not committed comes again', async (t) => {
   const { options, send } = await open(t);
   const sent = spread(100);
   await send(options.topics.calls, sent.messages);
-  await read(createKafkaSource(options), { records: 100, crash: true });
-  const again = await read(createKafkaSource(options), { records: 100 });
-  assert.deepEqual(ids(again), sent.ids);
+  await read(options, { records: 100 });
+  assert.deepEqual(ids(await read(options, { records: 100 })), sent.ids);
 });
 
 test('live calls are not kept waiting for partitions without any', async (t) => {
@@ -179,8 +203,7 @@ test('live calls are not kept waiting for partitions without any', async (t) => 
   const stop = new AbortController();
   let sentAt = 0;
   const waits: number[] = [];
-  for await (const delivery of createKafkaSource(options).deliveries(stop.signal)) {
-    await delivery.acknowledge({ accepted: delivery.records.length, rejections: [] });
+  for await (const _ of readMerged({ ...options, groupId: options.group, onAssign: async () => {} }, stop.signal)) {
     // Joining the group is over with the first one.
     if (sentAt > 0) waits.push(Date.now() - sentAt);
     if (waits.length === 5) stop.abort();
@@ -203,7 +226,7 @@ test('poison between good calls is rejected and buried with its bytes', async (t
     options.topics.calls,
     values.map((value) => ({ value, partition: 2 })),
   );
-  const seen = await read(createKafkaSource(options), { records: 6 });
+  const seen = await read(options, { records: 6 });
   assert.deepEqual(ids(seen), ['a', 'b']);
   const codes = ['ASSAY_CALL_BAD_AVRO', 'ASSAY_CALL_UNKNOWN_SCHEMA', 'ASSAY_CALL_BAD_AVRO', 'ASSAY_CALL_MISSING_FIELD'];
   assert.deepEqual(
@@ -258,42 +281,56 @@ async function readTopic(options: KafkaOptions, topic: string, count: number): P
   return messages;
 }
 
-test('verdicts survive on their topic, the newest of a client last, to the bit', async (t) => {
-  const { options, kafka, send } = await open(t);
-  const signal = new AbortController().signal;
-  const load = async () => {
-    const held = new Map<string, Verdict>();
-    const loaded = await kafka.loadVerdicts((id, verdict) => (verdict ? held.set(id, verdict) : held.delete(id)), signal);
-    return { held, loaded };
+/** A copy that only holds verdicts. */
+function copyOf(held: Map<string, Verdict>, rejected: string[]): Copy {
+  return {
+    onVerdict: (id, verdict) => void (verdict ? held.set(id, verdict) : held.delete(id)),
+    onLink() {},
+    onCohort() {},
+    onRejection: (rejection) => rejected.push(rejection.rejected),
   };
-  assert.deepEqual((await load()).loaded, { records: 0, rejected: 0, isComplete: true });
-  const many = Array.from({ length: 3000 }, (_, i) => verdictOf(`c${i}`, 1));
-  await kafka.publish([...many, verdictOf('c1', 2), verdictOf('c1', 3), verdictOf('gone', 1)]);
-  await send(options.topics.verdicts, [
+}
+
+test('a copy of the verdicts catches up with the newest of each client, to the bit, and stays up to date', async (t) => {
+  const { options, send } = await open(t);
+  const { verdicts } = options.topics;
+  const message = (verdict: Verdict) => ({ key: verdict.clientId, value: encodeVerdict(verdict) });
+  const many = Array.from({ length: 3000 }, (_, i) => message(verdictOf(`c${i}`, 1)));
+  await send(verdicts, [...many, message(verdictOf('c1', 2)), message(verdictOf('c1', 3)), message(verdictOf('gone', 1))]);
+  await send(verdicts, [
     { key: 'gone', value: null },
     { key: 'bad', value: 'x' },
   ]);
-  const { held, loaded } = await load();
-  assert.deepEqual(loaded, { records: 3005, rejected: 1, isComplete: true });
+  const held = new Map<string, Verdict>();
+  const rejected: string[] = [];
+  const copy = await followShared(options, copyOf(held, rejected));
+  t.after(() => copy.close());
+  await copy.caughtUp;
   assert.equal(held.size, 3000);
   assert.deepStrictEqual(held.get('c1'), verdictOf('c1', 3));
   assert.deepStrictEqual(held.get('c2999'), verdictOf('c2999', 1));
+  assert.deepEqual(rejected, ['ASSAY_CALL_BAD_AVRO']);
+  const sentAt = Date.now();
+  await send(verdicts, [message(verdictOf('c7', 9)), { key: 'c8', value: null }]);
+  await until(() => held.get('c7')?.calls === 9 && !held.has('c8'));
+  assert.ok(Date.now() - sentAt < 2000);
+  await sleep(300);
+  assert.ok(copy.stalenessMs() < 1000, `${copy.stalenessMs()} ms stale`);
 });
 
-test('loading leaves no group behind, and ends when told to', async (t) => {
-  const { options, kafka } = await open(t);
-  await kafka.publish([verdictOf('c', 1)]);
-  await loadVerdicts(options, () => {}, new AbortController().signal);
+test('a copy of an empty topic is there at once, and one that is closed leaves no group behind', async (t) => {
+  const { options } = await open(t);
+  const copy = await followShared(options, copyOf(new Map(), []));
+  await copy.caughtUp;
+  await copy.close();
   const admin = createClient(options).admin();
   await admin.connect();
   const { groups } = await admin.listGroups();
   await admin.disconnect();
   assert.deepEqual(
-    groups.filter(({ groupId }) => groupId.startsWith(options.group)),
+    groups.filter(({ groupId }) => groupId.startsWith(`${options.group}-read`)),
     [],
   );
-  const stop = AbortSignal.abort();
-  assert.equal((await loadVerdicts(options, () => {}, stop)).isComplete, false);
 });
 
 test('labels are handed on in order, what is none is buried', async (t) => {
@@ -328,24 +365,21 @@ test('labels are handed on in order, what is none is buried', async (t) => {
   assert.equal(String(buried[0]?.headers?.code), 'ASSAY_LABEL_INVALID');
 });
 
-test('a second process shares the partitions and nothing is lost', async (t) => {
-  const { options, send } = await open(t);
+test('of two routers one routes, and when it goes the other takes over: each call once', async (t) => {
+  const bench = await open(t);
+  const { options, kafka, send } = bench;
   const sent = spread(16_000);
-  const one = empty();
-  const other = empty();
+  const createIdentifier = (onLink: (change: LinkChange) => void) => new Identifier({ key: 'test', onLink });
+  const first = new AbortController();
+  const routing = kafka.route({ createIdentifier }, first.signal);
   await send(options.topics.calls, sent.messages.slice(0, 8000));
-  const stop = new AbortController();
-  const reading = read(createKafkaSource(options), { records: Number.POSITIVE_INFINITY, stop }, one);
-  await until(() => one.calls.length === 8000);
-  const sharing = read(createKafkaSource(options), { records: Number.POSITIVE_INFINITY, stop }, other);
-  // The first learns of the second by its next heartbeat, 3 s at most.
-  await sleep(4500);
+  while ((await readRouted(options)).length === 0) await sleep(20);
+  const taking = route(bench, 16_000);
+  await sleep(1000);
+  first.abort();
+  await routing;
   await send(options.topics.calls, sent.messages.slice(8000));
-  await until(() => one.calls.length + other.calls.length >= 16_000);
-  stop.abort();
-  await Promise.all([reading, sharing]);
-  assert.deepEqual([...ids(one), ...ids(other)].toSorted(), sent.ids.toSorted());
-  assert.equal(other.calls.length, 4000);
+  assert.deepEqual(await taking, sent.ids);
 });
 
 async function until(condition: () => boolean): Promise<void> {
@@ -370,7 +404,7 @@ test('while the registry is away calls are kept, not rejected', async (t) => {
   const sent = spread(50);
   await send(options.topics.calls, sent.messages);
   const seen = empty();
-  const reading = read(createKafkaSource(options), { records: 50 }, seen);
+  const reading = read(options, { records: 50 }, seen);
   await until(() => notices.length >= 3);
   assert.deepEqual(seen, empty());
   isUp = true;
@@ -382,7 +416,7 @@ test('while the registry is away calls are kept, not rejected', async (t) => {
 test('when patience with the registry is at its end, calls are rejected for that', async (t) => {
   const { options, send } = await open(t, { registryUrl: 'http://127.0.0.1:9', registryPatienceMs: 300 });
   await send(options.topics.calls, spread(1).messages);
-  const seen = await read(createKafkaSource(options), { records: 1 });
+  const seen = await read(options, { records: 1 });
   assert.deepEqual(
     seen.letters.map(({ rejected }) => rejected),
     ['ASSAY_REGISTRY_UNAVAILABLE'],
@@ -394,21 +428,22 @@ const unavailable = { code: 'ASSAY_KAFKA_UNAVAILABLE', canRetry: true };
 test('a Kafka that is away is a coded error', async () => {
   const options = optionsFor({ brokers: ['127.0.0.1:9'], retries: 1 });
   await assert.rejects(connectKafka(options), unavailable);
-  await assert.rejects(read(createKafkaSource(options), { records: 1 }), unavailable);
-  await assert.rejects(
-    loadVerdicts(options, () => {}, new AbortController().signal),
-    unavailable,
-  );
+  await assert.rejects(read(options, { records: 1 }), unavailable);
+  await assert.rejects(followShared(options, copyOf(new Map(), [])), unavailable);
 });
 
 test('a source that is stopped while it waits ends', async (t) => {
   const { options } = await open(t);
-  const seen = await read(createKafkaSource(options), { records: 1, limitMs: 1500 });
+  const seen = await read(options, { records: 1, limitMs: 1500 });
   assert.deepEqual(seen, empty());
 });
 
-test('writing a verdict of another shape is told at once', async (t) => {
-  const { kafka } = await open(t);
-  await assert.rejects(async () => kafka.publish([{ ...verdictOf('c', 1), calls: 1.5 }]), /calls|invalid/);
-  assert.ok(encodeVerdict(verdictOf('c', 1)).length > 5);
+test('calls that came another way are written as all calls are; one of another shape is told at once', async (t) => {
+  const { options, kafka } = await open(t);
+  await kafka.sendCalls([callAt(HISTORIC, 'a'), callAt(HISTORIC, 'b')]);
+  assert.deepEqual(ids(await read(options, { records: 2 })), ['a', 'b']);
+  await assert.rejects(
+    async () => kafka.sendCalls([{ ...callAt(HISTORIC, 'c'), time: 'noon' as unknown as number }]),
+    /time|invalid/,
+  );
 });

@@ -1,6 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ErrorCode } from '../core/errors.ts';
-import type { Observer } from '../core/observe.ts';
 import type { VerdictStore } from './verdict-store.ts';
 
 export interface Metrics {
@@ -10,6 +9,11 @@ export interface Metrics {
   readonly verdicts: Counter<'verdict'>;
   readonly decisions: Counter<'result'>;
   readonly deliverySeconds: Histogram;
+  readonly commitSeconds: Histogram;
+  readonly batchRecords: Histogram;
+  readonly lag: Gauge<'partition'>;
+  /** Set by whoever keeps a copy of the verdicts; ms since it was last up to date. */
+  staleness: { ms(): number };
 }
 
 /** Counts one rejection under its code. */
@@ -17,7 +21,13 @@ export function countRejection({ rejections }: Metrics, code: ErrorCode): void {
   rejections.inc({ code });
 }
 
-export function createMetrics(observer: Observer, store: VerdictStore): Metrics {
+/** How many clients are held, and how many were forgotten for the limit. */
+export interface Population {
+  readonly size: number;
+  readonly evictions: number;
+}
+
+export function createMetrics(population: Population, store: VerdictStore): Metrics {
   const registry = new Registry();
   const registers = [registry];
   new Gauge({
@@ -25,7 +35,7 @@ export function createMetrics(observer: Observer, store: VerdictStore): Metrics 
     help: 'Clients whose sessions are held',
     registers,
     collect() {
-      this.set(observer.size);
+      this.set(population.size);
     },
   });
   new Gauge({
@@ -33,7 +43,7 @@ export function createMetrics(observer: Observer, store: VerdictStore): Metrics 
     help: 'Clients forgotten because the limit was reached',
     registers,
     collect() {
-      this.set(observer.evictions);
+      this.set(population.evictions);
     },
   });
   new Gauge({
@@ -45,8 +55,37 @@ export function createMetrics(observer: Observer, store: VerdictStore): Metrics 
       for (const [verdict, count] of Object.entries(store.counts)) this.set({ verdict }, count);
     },
   });
+  const staleness = { ms: () => 0 };
+  new Gauge({
+    name: 'assay_verdicts_staleness_seconds',
+    help: 'How long ago the verdicts held here were last known to be up to date',
+    registers,
+    aggregator: 'max',
+    collect() {
+      this.set(staleness.ms() / 1000);
+    },
+  });
   return {
     registry,
+    staleness,
+    commitSeconds: new Histogram({
+      name: 'assay_commit_seconds',
+      help: 'From what changed in a partition being taken to its transaction being committed',
+      buckets: [0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5],
+      registers,
+    }),
+    batchRecords: new Histogram({
+      name: 'assay_batch_records',
+      help: 'Records of a batch read from Kafka',
+      buckets: [1, 10, 100, 1000, 10_000],
+      registers,
+    }),
+    lag: new Gauge({
+      name: 'assay_lag_records',
+      help: 'Records of a partition that are there and not read yet, as of the last batch',
+      labelNames: ['partition'],
+      registers,
+    }),
     calls: new Counter({ name: 'assay_calls_total', help: 'Calls accepted', registers }),
     rejections: new Counter({ name: 'assay_rejections_total', help: 'Records rejected', labelNames: ['code'], registers }),
     verdicts: new Counter({ name: 'assay_verdicts_total', help: 'Verdicts made', labelNames: ['verdict'], registers }),

@@ -58,6 +58,11 @@ export class VerdictStore {
     return this.#verdicts.get(clientId) ?? null;
   }
 
+  /** All that are held, those scored longest ago first. */
+  *all(): Generator<Verdict> {
+    for (const { verdict } of this.#verdicts.values()) yield verdict;
+  }
+
   standing(clientId: string): Standing | null {
     return this.#verdicts.get(clientId)?.verdict ?? null;
   }

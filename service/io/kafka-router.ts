@@ -1,0 +1,134 @@
+/**
+ * Where producers do not key the calls by client, one process of the group finds out whose each call is and writes it on to
+ * the topic between, keyed by client: only whoever sees all calls in their order knows which token follows which. Scoring,
+ * which costs more, is then shared out. Calls, links and input offsets go out in one transaction.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Message, Producer, Transaction } from 'kafkajs';
+import { isRejection, type Rejection } from '../core/api-call.ts';
+import { isLinkKey, readLink, writeLink } from '../core/changes.ts';
+import { besideOf, packBeside, textOf, unpackBeside } from '../core/dead-letter.ts';
+import type { Identifier, LinkChange } from '../core/identify.ts';
+import type { DeadLetter, Headers, Incoming } from '../core/source.ts';
+import { createClient, createPartitioner, type KafkaOptions, kafkaError } from './kafka-client.ts';
+import { readLog } from './kafka-log.ts';
+import { byTopic, chunksOf, envelopeOf, type Outgoing } from './kafka-sink.ts';
+import { type MergedDelivery, type MergedRecord, readMerged } from './kafka-source.ts';
+
+export interface RouterOptions extends KafkaOptions {
+  /** Told of each link as it is learnt. */
+  createIdentifier(onLink: (change: LinkChange) => void): Identifier;
+  onRejection?(rejection: Rejection): void;
+}
+
+/** Strength and place of a routed call, as `2 api-calls/3@1042`. */
+const ROUTE_HEADER = 'assay-route';
+const TRANSACTION_LIMIT_MS = 30_000;
+const RESTART_MS = 1000;
+
+/** Routes until `signal` aborts; what fails is begun anew. @throws AssayError where trying again can't help */
+export async function runRouter(options: RouterOptions, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const router = new Router(options);
+    try {
+      await router.run(signal);
+    } catch (error) {
+      const coded = kafkaError(`routing ${options.topics.calls}`, error);
+      if (!coded.canRetry) throw coded;
+      options.onNotice?.(coded.message);
+      await sleep(RESTART_MS, undefined, { signal }).catch(() => {});
+    } finally {
+      await router.close();
+    }
+  }
+}
+
+class Router {
+  readonly #options: RouterOptions;
+  readonly #groupId: string;
+  #identifier: Identifier;
+  #links = new Map<string, LinkChange>();
+  #producer: Producer | null = null;
+  /** Begun and not used yet. */
+  #next: Transaction | null = null;
+
+  constructor(options: RouterOptions) {
+    this.#options = options;
+    this.#groupId = `${options.group}-route`;
+    this.#identifier = this.#newIdentifier();
+  }
+
+  #newIdentifier(): Identifier {
+    return this.#options.createIdentifier((change) => this.#links.set(`${change[0]}:${change[1]}`, change));
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const merged = { ...this.#options, groupId: this.#groupId, onAssign: () => this.#takeOver() };
+    for await (const delivery of readMerged(merged, signal)) await this.#write(delivery);
+  }
+
+  async close(): Promise<void> {
+    await this.#producer?.disconnect().catch((error: Error) => this.#options.onNotice?.(`disconnecting: ${error.message}`));
+  }
+
+  /** Fences whoever routed before, then restores the links as that one left them. */
+  async #takeOver(): Promise<void> {
+    await this.close();
+    this.#producer = createClient(this.#options).producer({
+      transactionalId: this.#groupId,
+      transactionTimeout: TRANSACTION_LIMIT_MS,
+      idempotent: true,
+      maxInFlightRequests: 1,
+      createPartitioner,
+      allowAutoTopicCreation: false,
+      retry: { initialRetryTime: 50, maxRetryTime: 1000, retries: 8 },
+    });
+    await this.#producer.connect();
+    this.#next = await this.#producer.transaction();
+    this.#identifier = this.#newIdentifier();
+    this.#links = new Map();
+    await readLog(this.#options, {
+      topics: [this.#options.topics.shared],
+      onMessages: (_, messages) => {
+        for (const { key, value } of messages) if (value && isLinkKey(String(key))) this.#identifier.restore(readLink(value));
+      },
+    });
+  }
+
+  async #write({ records, offsets }: MergedDelivery): Promise<void> {
+    const { topics } = this.#options;
+    const outgoing: Outgoing[] = records.map((record) => this.#route(record));
+    for (const [key, change] of this.#links) outgoing.push({ topic: topics.shared, key, value: writeLink(change) });
+    this.#links = new Map();
+    const transaction = this.#next ?? (await this.#producer!.transaction());
+    this.#next = null;
+    for (const chunk of chunksOf(outgoing)) await transaction.sendBatch({ topicMessages: byTopic(chunk) });
+    const partitions = Array.from(offsets, ([partition, offset]) => ({ partition, offset: String(offset) }));
+    await transaction.sendOffsets({ consumerGroupId: this.#groupId, topics: [{ topic: topics.calls, partitions }] });
+    await transaction.commit();
+  }
+
+  #route(record: MergedRecord): Outgoing {
+    const { call, bytes, origin } = record;
+    const { topics, onRejection } = this.#options;
+    if (isRejection(call)) {
+      onRejection?.(call);
+      return { topic: topics.deadLetters, ...envelopeOf({ ...call, origin, bytes, ...besideOf(record) }) };
+    }
+    const { clientId, strength } = this.#identifier.identify(call);
+    const headers = { ...packBeside(record as unknown as DeadLetter), [ROUTE_HEADER]: `${strength} ${origin}` };
+    return { topic: topics.routed!, key: clientId, value: bytes as Buffer, headers };
+  }
+}
+
+/** A call as the router wrote it, with what came beside it before; as it is where it was not routed. */
+export function unroute({ key, value, headers }: Pick<Message, 'key' | 'value' | 'headers'>, origin: string): Incoming {
+  const bytes = (value as Buffer | null) ?? EMPTY;
+  const route = headers?.[ROUTE_HEADER];
+  if (route === undefined) return { bytes, origin, key: key as Buffer | null, headers: headers as Headers };
+  const text = textOf(route as Headers[string]);
+  const identity = { clientId: String(key), strength: Number(text[0]) };
+  return { bytes, origin: text.slice(2), ...unpackBeside(headers as Headers), identity };
+}
+
+const EMPTY = new Uint8Array(0);

@@ -1,0 +1,377 @@
+/**
+ * The stream, exactly once in effect: each partition of the calls has a task with a state of its own, and what the task
+ * changes goes out in one transaction with the offset up to which it has read. Whoever takes a partition over first fences
+ * the one before, by the partition's transactional id, then restores the state, and goes on from the offset that belongs
+ * to it. Whatever goes wrong with a transaction, the task is dropped and opened again: there is one way back, and it is
+ * the one that every crash takes.
+ */
+import { setImmediate as breathe, setTimeout as sleep } from 'node:timers/promises';
+import kafkajs, {
+  type Admin,
+  type Consumer,
+  type EachBatchPayload,
+  type KafkaMessage,
+  type Producer,
+  type Transaction,
+} from 'kafkajs';
+import type { StreamTask } from '../core/changes.ts';
+import type { Incoming } from '../core/source.ts';
+import { type AvroReader, createAvroReader } from './avro.ts';
+import { stickyAssigner } from './kafka-assign.ts';
+import {
+  createClient,
+  createPartitioner,
+  type KafkaOptions,
+  kafkaError,
+  prepareWithPatience,
+  REGISTRY_PATIENCE_MS,
+} from './kafka-client.ts';
+import { readLog } from './kafka-log.ts';
+import { unroute } from './kafka-router.ts';
+import { byTopic, chunksOf, outgoingOf } from './kafka-sink.ts';
+
+export interface StreamOptions extends KafkaOptions {
+  /** Topic of the calls to read: the one that producers write, or the one that the router writes. */
+  readonly topic: string;
+  /** Schema id in front of verdicts, null for bare Avro. */
+  readonly verdictId: number | null;
+  /** How long what changed may wait for its transaction, ms. */
+  readonly commitMs: number;
+  createTask(partition: number): StreamTask;
+  /** Told when a partition's task begins and ends to be this process's. */
+  onTask?(partition: number, task: StreamTask | null): void;
+  /** Told of what was read, and how much of the partition lies before it. */
+  onBatch?(batch: { partition: number; records: number; lag: number }): void;
+  onCommit?(commit: { partition: number; records: number; seconds: number }): void;
+}
+
+/** A partition that is this process's. */
+interface Run {
+  readonly partition: number;
+  readonly task: StreamTask;
+  readonly producer: Producer;
+  /** Begun and not used yet. */
+  next: Transaction | null;
+  /** Offset of the next record to process, null where that is the first there is. */
+  position: number | null;
+  /** The same, as Kafka holds it. */
+  committed: number | null;
+  /** Records processed since the last transaction began. */
+  waiting: number;
+  timer: NodeJS.Timeout | null;
+  commit: Promise<void> | null;
+}
+
+/** Records processed at a stretch, so that look-ups do not wait longer than a few ms. */
+const STRETCH_RECORDS = 500;
+/** Records of a partition that may wait for their transaction; then reading waits too. */
+const MAX_WAITING = 50_000;
+const FETCH_BYTES = 1024 * 1024;
+const FETCH_WAIT_MS = 50;
+/** A transaction that its process left open holds up readers for no longer than this. */
+const TRANSACTION_LIMIT_MS = 30_000;
+const REOPEN_MS = 1000;
+
+/**
+ * Reads and scores until `signal` aborts; then commits what has been done and leaves the group.
+ * @throws AssayError ASSAY_KAFKA_UNAVAILABLE, ASSAY_KAFKA_DENIED, ASSAY_KAFKA_TLS_FAILED
+ */
+export async function runStream(options: StreamOptions, signal: AbortSignal): Promise<void> {
+  const stream = new Stream(options, signal);
+  try {
+    await stream.start();
+    await stream.ended;
+  } catch (error) {
+    throw kafkaError(`reading ${options.topic}`, error);
+  } finally {
+    await stream.stop();
+  }
+}
+
+class Stream {
+  readonly #options: StreamOptions;
+  readonly #signal: AbortSignal;
+  readonly #reader: AvroReader;
+  readonly #admin: Admin;
+  readonly #consumer: Consumer;
+  readonly #runs = new Map<number, Run>();
+  /** Partitions that the group gave to this process. */
+  #assigned = new Set<number>();
+  readonly #opening = new Set<number>();
+  /** Partitions that were set back once to the position that is due. */
+  readonly #setBack = new Set<number>();
+  #isStopping = false;
+  #end: () => void = () => {};
+  #fail: (error: Error) => void = () => {};
+  readonly ended: Promise<void>;
+
+  constructor(options: StreamOptions, signal: AbortSignal) {
+    this.#options = options;
+    this.#signal = signal;
+    this.#reader = createAvroReader(options);
+    const kafka = createClient(options);
+    this.#admin = kafka.admin();
+    this.#consumer = kafka.consumer({
+      groupId: options.group,
+      sessionTimeout: 10_000,
+      heartbeatInterval: 1000,
+      maxBytesPerPartition: FETCH_BYTES,
+      maxWaitTimeInMs: FETCH_WAIT_MS,
+      readUncommitted: false,
+      allowAutoTopicCreation: false,
+      partitionAssigners: [stickyAssigner(() => [...this.#assigned]), kafkajs.PartitionAssigners.roundRobin],
+      retry: { initialRetryTime: 200, maxRetryTime: 5000, retries: 8, restartOnFailure: async () => !signal.aborted },
+    });
+    this.ended = new Promise((resolve, reject) => {
+      this.#end = resolve;
+      this.#fail = reject;
+    });
+    this.ended.catch(() => {});
+    signal.addEventListener('abort', () => this.#end(), { once: true });
+    if (signal.aborted) this.#end();
+  }
+
+  async start(): Promise<void> {
+    const { topic } = this.#options;
+    const { GROUP_JOIN, CRASH, END_BATCH_PROCESS } = this.#consumer.events;
+    this.#consumer.on(GROUP_JOIN, ({ payload }) => this.#assign(payload.memberAssignment[topic] ?? []));
+    this.#consumer.on(CRASH, ({ payload }) => {
+      if (!payload.restart) this.#fail(payload.error);
+    });
+    // Also told of batches that hold nothing but transaction markers, which no handler sees.
+    this.#consumer.on(END_BATCH_PROCESS, ({ payload }) => {
+      const run = this.#runs.get(payload.partition);
+      if (run && payload.batchSize === 0 && payload.lastOffset !== null) this.#pass(run, payload.lastOffset);
+    });
+    await Promise.all([this.#admin.connect(), this.#consumer.connect()]);
+    await this.#consumer.subscribe({ topic, fromBeginning: true });
+    await this.#consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: 64,
+      eachBatch: (payload) => this.#onBatch(payload),
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#end();
+    const runs = [...this.#runs.values()];
+    this.#isStopping = true;
+    await Promise.all(runs.map((run) => this.#commit(run)));
+    this.#assigned.clear();
+    await Promise.all(runs.map((run) => this.#close(run)));
+    for (const client of [this.#consumer, this.#admin])
+      await client.disconnect().catch((error: Error) => this.#notice(`disconnecting: ${error.message}`));
+  }
+
+  #assign(partitions: readonly number[]): void {
+    this.#assigned = new Set(partitions);
+    this.#setBack.clear();
+    for (const run of [...this.#runs.values()]) if (!this.#assigned.has(run.partition)) void this.#close(run);
+    const fresh = partitions.filter((partition) => !this.#runs.has(partition) && !this.#opening.has(partition));
+    if (fresh.length > 0) void this.#open(fresh).catch(this.#fail);
+  }
+
+  /** Takes partitions over; nothing is read of them until their state is back. */
+  async #open(partitions: readonly number[]): Promise<void> {
+    const { topic } = this.#options;
+    this.#consumer.pause([{ topic, partitions: [...partitions] }]);
+    for (const partition of partitions) this.#opening.add(partition);
+    for (;;) {
+      const wanted = partitions.filter((partition) => this.#assigned.has(partition));
+      try {
+        if (wanted.length > 0 && !this.#isStopping) await this.#takeOver(wanted);
+        break;
+      } catch (error) {
+        const coded = kafkaError(`taking over partitions ${wanted.join(', ')} of ${topic}`, error);
+        if (!coded.canRetry) return this.#fail(coded);
+        this.#notice(coded.message);
+        await sleep(REOPEN_MS, undefined, { signal: this.#signal }).catch(() => {});
+      }
+    }
+    for (const partition of partitions) this.#opening.delete(partition);
+    // Those that went to others too: kafkajs remembers a pause for when they come back.
+    this.#consumer.resume([{ topic, partitions: [...partitions] }]);
+  }
+
+  async #takeOver(partitions: readonly number[]): Promise<void> {
+    const { topic, topics, group } = this.#options;
+    const runs = await this.#begin(partitions);
+    try {
+      const byPartition = new Map(runs.map((run) => [run.partition, run]));
+      const log = { topics: [topics.state, topics.shared], partitions };
+      await readLog(this.#options, {
+        ...log,
+        onMessages: ({ partition }, messages) => {
+          for (const { key, value } of messages) byPartition.get(partition)!.task.restore({ key: String(key), value });
+        },
+      });
+      const [committed] = await this.#admin.fetchOffsets({ groupId: group, topics: [topic] });
+      for (const run of runs) this.#goOn(run, committed!.partitions.find((each) => each.partition === run.partition)?.offset);
+    } catch (error) {
+      await Promise.all(runs.map((run) => run.producer.disconnect().catch(() => {})));
+      throw error;
+    }
+  }
+
+  /** Fences whoever had the partitions before: from here on nobody else can change their state. */
+  async #begin(partitions: readonly number[]): Promise<Run[]> {
+    const begun = await Promise.allSettled(partitions.map((partition) => this.#beginOne(partition)));
+    const fault = begun.find((outcome) => outcome.status === 'rejected');
+    const runs = begun.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+    if (!fault) return runs;
+    await Promise.all(runs.map((run) => run.producer.disconnect().catch(() => {})));
+    throw fault.reason;
+  }
+
+  async #beginOne(partition: number): Promise<Run> {
+    const producer = createClient(this.#options).producer({
+      transactionalId: `${this.#options.group}-${partition}`,
+      transactionTimeout: TRANSACTION_LIMIT_MS,
+      idempotent: true,
+      maxInFlightRequests: 1,
+      createPartitioner,
+      allowAutoTopicCreation: false,
+      retry: { initialRetryTime: 50, maxRetryTime: 1000, retries: 8 },
+    });
+    await producer.connect();
+    const next = await producer.transaction();
+    const task = this.#options.createTask(partition);
+    return { partition, task, producer, next, position: null, committed: null, waiting: 0, timer: null, commit: null };
+  }
+
+  #goOn(run: Run, committed = '-1'): void {
+    const { partition, task } = run;
+    if (!this.#assigned.has(partition)) return void run.producer.disconnect().catch(() => {});
+    run.committed = Number(committed) < 0 ? null : Number(committed);
+    run.position = task.restored(run.committed);
+    this.#runs.set(partition, run);
+    this.#options.onTask?.(partition, task);
+    if (run.position !== null) this.#seek(run);
+  }
+
+  #seek({ partition, position }: Run): void {
+    this.#consumer.seek({ topic: this.#options.topic, partition, offset: String(position) });
+  }
+
+  /** Lets a partition go. */
+  async #close(run: Run): Promise<void> {
+    if (run.timer) clearTimeout(run.timer);
+    if (this.#runs.get(run.partition) === run) {
+      this.#runs.delete(run.partition);
+      this.#options.onTask?.(run.partition, null);
+    }
+    await run.producer.disconnect().catch((error: Error) => this.#notice(`disconnecting: ${error.message}`));
+  }
+
+  async #onBatch({ batch, heartbeat, isRunning, isStale, resolveOffset }: EachBatchPayload): Promise<void> {
+    const run = this.#runs.get(batch.partition);
+    if (!run || this.#isAhead(run, batch)) return;
+    const isOver = () => this.#runs.get(run.partition) !== run || !isRunning() || isStale() || this.#isStopping;
+    const due = batch.messages.filter(({ offset }) => Number(offset) >= (run.position ?? 0));
+    const records = due.map((message) => this.#recordOf(message, batch.partition));
+    await this.#prepare(records, heartbeat);
+    for (let i = 0; i < records.length; i += STRETCH_RECORDS) {
+      if (isOver()) return;
+      const stretch = records.slice(i, i + STRETCH_RECORDS);
+      run.task.process(stretch, this.#reader.decode);
+      run.position = Number(due[i + stretch.length - 1]!.offset) + 1;
+      run.waiting += stretch.length;
+      await breathe();
+    }
+    if (isOver()) return;
+    this.#pass(run, batch.lastOffset());
+    resolveOffset(batch.lastOffset());
+    this.#options.onBatch?.({
+      partition: run.partition,
+      records: records.length,
+      lag: Number(batch.highWatermark) - run.position!,
+    });
+    if (run.waiting >= MAX_WAITING) await this.#commit(run);
+  }
+
+  #recordOf(message: KafkaMessage, partition: number): Incoming {
+    return unroute(message, `${this.#options.topic}/${partition}@${message.offset}`);
+  }
+
+  /** While the registry is away everything waits. */
+  #prepare(records: readonly Incoming[], heartbeat: () => Promise<void>): Promise<void> {
+    const { registryPatienceMs = REGISTRY_PATIENCE_MS } = this.#options;
+    const prepare = () => this.#reader.prepare(records);
+    return prepareWithPatience(prepare, registryPatienceMs, this.#signal, async (error) => {
+      this.#notice(error.message);
+      await heartbeat();
+    });
+  }
+
+  /**
+   * Whether the batch begins behind the position that is due: then the partition is set back, once, since what lies
+   * between may also be gone for good.
+   */
+  #isAhead(run: Run, batch: EachBatchPayload['batch']): boolean {
+    const { partition, position } = run;
+    // kafkajs keeps the offset it asked for, but does not declare it.
+    const fetched = Number((batch as { fetchedOffset?: string }).fetchedOffset ?? batch.firstOffset());
+    if (position === null || fetched <= position) return false;
+    if (this.#setBack.has(partition)) {
+      this.#notice(`${this.#options.topic}/${partition}: offsets ${position} to ${fetched - 1} are gone`);
+      return false;
+    }
+    this.#setBack.add(partition);
+    this.#seek(run);
+    return true;
+  }
+
+  #pass(run: Run, lastOffset: string): void {
+    run.position = Number(lastOffset) + 1;
+    this.#schedule(run);
+  }
+
+  #schedule(run: Run): void {
+    if (run.timer || run.commit) return;
+    run.timer = setTimeout(() => void this.#commit(run), this.#options.commitMs);
+  }
+
+  /** One transaction at a time; resolves once what was there when it was asked for is committed, or the task is lost. */
+  async #commit(run: Run): Promise<void> {
+    while (run.commit) await run.commit;
+    if (run.timer) clearTimeout(run.timer);
+    run.timer = null;
+    if (run.position === run.committed || this.#runs.get(run.partition) !== run) return;
+    run.commit = this.#write(run);
+    await run.commit;
+    run.commit = null;
+    if (run.position !== run.committed && this.#runs.get(run.partition) === run) this.#schedule(run);
+  }
+
+  async #write(run: Run): Promise<void> {
+    const startedAt = performance.now();
+    const { group, topic } = this.#options;
+    const { partition, waiting: records, position } = run;
+    run.waiting = 0;
+    const outgoing = outgoingOf(run.task.take(position!), partition, this.#options);
+    try {
+      const transaction = run.next ?? (await run.producer.transaction());
+      run.next = null;
+      for (const chunk of chunksOf(outgoing)) await transaction.sendBatch({ topicMessages: byTopic(chunk) });
+      const partitions = [{ partition, offset: String(position) }];
+      await transaction.sendOffsets({ consumerGroupId: group, topics: [{ topic, partitions }] });
+      await transaction.commit();
+      run.committed = position;
+      this.#options.onCommit?.({ partition, records, seconds: (performance.now() - startedAt) / 1000 });
+    } catch (error) {
+      this.#lose(run, error as Error);
+    }
+  }
+
+  /** The state in memory is ahead of what Kafka holds: it is dropped, and the task opened again where it is still ours. */
+  #lose(run: Run, error: Error): void {
+    this.#notice(`partition ${run.partition} of ${this.#options.topic}: its transaction failed: ${error.message}`);
+    void this.#close(run);
+    if (this.#assigned.has(run.partition) && !this.#isStopping) void this.#open([run.partition]).catch(this.#fail);
+  }
+
+  #notice(text: string): void {
+    this.#options.onNotice?.(text);
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * One partition's share of the stream: the state of its clients, and what changed since it was last committed. The calls
+ * of a partition in their order, and nothing else, make its state: whoever reads them again gets the same bytes.
+ */
+import type { Rejection } from './core/api-call.ts';
+import { type Changes, type Entry, isLinkKey, readLink, type StreamTask, writeLink } from './core/changes.ts';
+import { packClient, STATE_LAYOUT, unpackClient } from './core/client-state.ts';
+import { isCohortId } from './core/cohort.ts';
+import type { ApiCall, Verdict } from './core/contracts.ts';
+import { ExpiryTable, hasExpired } from './core/expiry.ts';
+import type { LinkChange } from './core/identify.ts';
+import type { Observer, ObserverOptions } from './core/observe.ts';
+import type { DeadLetter, Decode, Incoming } from './core/source.ts';
+import type { Standing } from './core/verdict.ts';
+import { advance, type ScoringStages } from './pipeline.ts';
+
+export interface TaskOptions extends Omit<ScoringStages, 'observer' | 'standing'> {
+  /** Whether the task finds out whose the calls are, rather than that each call tells. */
+  readonly identifies: boolean;
+  createObserver(options: Pick<ObserverOptions, 'onEvict' | 'onLink'>): Observer;
+  /** Told of each link as it is learnt, and of each record that can't be used. */
+  onLink?(change: LinkChange): void;
+  onRejection?(rejection: Rejection): void;
+}
+
+/** Where the task stands: the key and value of one more entry of its state. */
+const POSITION_KEY = 'position';
+
+interface Position {
+  readonly layout: number;
+  /** Of the next record of the input. */
+  readonly offset: number;
+  /** Event time that the partition has come to, ms since 1970. */
+  readonly time: number;
+}
+
+export class PartitionTask implements StreamTask {
+  readonly #options: TaskOptions;
+  readonly #stages: ScoringStages;
+  readonly #standings = new Map<string, Standing>();
+  readonly #expiry = new ExpiryTable();
+  /** Ids of clients and cohorts whose records changed or that were forgotten. */
+  #touched = new Set<string>();
+  #links = new Map<string, LinkChange>();
+  #verdicts = new Map<string, Verdict | null>();
+  #letters: DeadLetter[] = [];
+  #time = 0;
+  /** What was restored, until all is back. */
+  #kept = new Map<string, Buffer>();
+
+  constructor(options: TaskOptions) {
+    this.#options = options;
+    const observer = options.createObserver({
+      onEvict: (clientId) => this.#forget(clientId),
+      onLink: (change) => this.#learn(change),
+    });
+    this.#stages = {
+      ...options,
+      observer,
+      standing: (clientId) => this.#standings.get(clientId) ?? null,
+      onCall: (call, clientId) => this.#pass(call, clientId),
+    };
+  }
+
+  get observer(): Observer {
+    return this.#stages.observer;
+  }
+
+  /** Puts back an entry of the state or of what is shared, in the order of the topic. */
+  restore({ key, value }: Entry): void {
+    this.#kept.delete(key);
+    if (value) this.#kept.set(key, value);
+  }
+
+  /**
+   * To be called once all entries are back.
+   *
+   * @param committed up to where the group has read the partition, null where it never did
+   * @returns the offset from which to go on, null for the beginning. Where the state belongs to another offset (someone has
+   *   set the group back) or is of another layout, it is dropped, and the task begins anew
+   */
+  restored(committed: number | null): number | null {
+    const kept = this.#kept;
+    this.#kept = new Map();
+    const position = readPosition(kept.get(POSITION_KEY));
+    kept.delete(POSITION_KEY);
+    if (position && position.offset === (committed ?? position.offset)) {
+      this.#time = position.time;
+      for (const [key, value] of kept) this.#restoreEntry(key, value);
+      return position.offset;
+    }
+    // What is not held any more is taken off the topics with the next changes.
+    for (const key of kept.keys()) if (!isLinkKey(key)) this.#touched.add(key);
+    return committed;
+  }
+
+  #restoreEntry(key: string, value: Buffer): void {
+    if (isLinkKey(key)) {
+      if (this.#options.identifies) this.observer.identifier.restore(readLink(value));
+    } else if (isCohortId(key)) this.observer.restore(key, value);
+    else this.#restoreClient(key, value);
+  }
+
+  #restoreClient(clientId: string, value: Buffer): void {
+    const state = unpackClient(value);
+    if (!state) return;
+    this.observer.restore(clientId, state.record);
+    if (!state.standing) return;
+    this.#standings.set(clientId, state.standing);
+    if (!hasExpired(state.standing.expiresAt, this.#time)) this.#expiry.put(clientId, state.standing.expiresAt);
+  }
+
+  /** Takes the state on by records that follow each other in the partition. */
+  process(records: readonly Incoming[], decode: Decode): void {
+    const { verdicts, touched, letters } = advance({ records, decode }, this.#stages);
+    for (const id of touched) this.#touched.add(id);
+    for (const verdict of verdicts) this.#stand(verdict);
+    for (const letter of letters) this.#options.onRejection?.(letter);
+    this.#letters.push(...letters);
+  }
+
+  #pass(call: ApiCall, clientId: string): void {
+    if (call.time > this.#time) this.#time = call.time;
+    this.#options.onCall?.(call, clientId);
+  }
+
+  #stand(verdict: Verdict): void {
+    const { clientId, expiresAt } = verdict;
+    const before = this.#standings.get(clientId);
+    if (before) this.#expiry.remove(clientId, before.expiresAt);
+    this.#standings.set(clientId, standingOf(verdict));
+    this.#expiry.put(clientId, expiresAt);
+    this.#verdicts.set(clientId, verdict);
+  }
+
+  #forget(clientId: string): void {
+    this.#touched.add(clientId);
+    const standing = this.#standings.get(clientId);
+    if (!standing) return;
+    this.#standings.delete(clientId);
+    this.#expiry.remove(clientId, standing.expiresAt);
+    this.#withdraw(clientId);
+  }
+
+  #withdraw(clientId: string): void {
+    this.#verdicts.set(clientId, null);
+    this.#options.store.remove(clientId);
+  }
+
+  #learn(change: LinkChange): void {
+    this.#links.set(`${change[0]}:${change[1]}`, change);
+    this.#options.onLink?.(change);
+  }
+
+  /** What changed since it was last asked; @param offset of the next record of the input */
+  take(offset: number): Changes {
+    for (const clientId of this.#expiry.take(this.#time)) this.#withdraw(clientId);
+    const state: Entry[] = [];
+    const shared: Entry[] = [];
+    for (const id of this.#touched) (isCohortId(id) ? shared : state).push({ key: id, value: this.#valueOf(id) });
+    for (const [key, change] of this.#links) shared.push({ key, value: writeLink(change) });
+    const position: Position = { layout: STATE_LAYOUT, offset, time: this.#time };
+    state.push({ key: POSITION_KEY, value: Buffer.from(JSON.stringify(position)) });
+    const changes = { state, shared, verdicts: this.#verdicts, letters: this.#letters };
+    [this.#touched, this.#links, this.#verdicts, this.#letters] = [new Set(), new Map(), new Map(), []];
+    return changes;
+  }
+
+  #valueOf(id: string): Buffer | null {
+    const record = this.observer.dump(id);
+    if (record === null) return null;
+    return isCohortId(id) ? Buffer.from(record) : packClient({ record, standing: this.#standings.get(id) ?? null });
+  }
+}
+
+function readPosition(value: Buffer | undefined): Position | null {
+  const position = value && (JSON.parse(value.toString()) as Position);
+  return position?.layout === STATE_LAYOUT ? position : null;
+}
+
+/** Only what a later decision asks for: a verdict with its reasons is ten times that. */
+function standingOf({ verdict, score, novelty, calls, time, sessionStart, expiresAt }: Verdict): Standing {
+  return { verdict, score, novelty, calls, time, sessionStart, expiresAt };
+}
