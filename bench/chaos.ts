@@ -1,0 +1,312 @@
+/**
+ * `npm run chaos`: the same calls twice through a group of workers, once in peace and once while workers and the broker are
+ * killed. What stands in Kafka at the end, every client's state and verdict, has to be the same to the bit. Without cohorts,
+ * since what others do reaches a client through another partition at a time that nobody fixes; `--cohorts` switches them
+ * on and shows how far scores then differ.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import Table from 'cli-table3';
+import type { Admin } from 'kafkajs';
+import { loadCalls } from '../datasets/simulator/simulator.ts';
+import type { Verdict } from '../service/core/contracts.ts';
+import { createAvroReader, createVerdictReader, encodeCall } from '../service/io/avro.ts';
+import { createClient, createPartitioner, type KafkaOptions, type KafkaTopics } from '../service/io/kafka-client.ts';
+import { readLog } from '../service/io/kafka-log.ts';
+import { createTopics } from '../service/io/kafka-topics.ts';
+import { packageRoot } from '../service/io/package-root.ts';
+
+interface Broker {
+  readonly brokers: string;
+  stop(): Promise<void>;
+  crash(): Promise<void>;
+}
+
+const { values: flags } = parseArgs({
+  options: {
+    calls: { type: 'string', default: '500000' },
+    clients: { type: 'string', default: '20000' },
+    workers: { type: 'string', default: '3' },
+    kills: { type: 'string', default: '6' },
+    cohorts: { type: 'boolean', default: false },
+    seed: { type: 'string', default: '99' },
+  },
+});
+const CALLS = Number(flags.calls);
+const PARTITIONS = 8;
+const LIMIT_MS = 15 * 60_000;
+
+/** A run's own names; the calls are the same for all. */
+function optionsOf(brokers: string, name: string): KafkaOptions {
+  const topics: KafkaTopics = {
+    calls: 'calls',
+    routed: `${name}-calls`,
+    state: `${name}-state`,
+    shared: `${name}-shared`,
+    verdicts: `${name}-verdicts`,
+    labels: `${name}-labels`,
+    deadLetters: `${name}-letters`,
+  };
+  return { brokers: [brokers], group: name, topics, wireFormat: 'confluent', registryUrl: '' };
+}
+
+/** The calls, spread over the partitions one by one, as a gateway does that knows nothing of clients. */
+async function produce(options: KafkaOptions): Promise<void> {
+  const producer = createClient(options).producer({ createPartitioner, idempotent: true, maxInFlightRequests: 1 });
+  await producer.connect();
+  let messages: { partition: number; value: Buffer }[] = [];
+  let count = 0;
+  for await (const { call } of loadCalls({ seed: Number(flags.seed), clients: Number(flags.clients) })) {
+    messages.push({ partition: count++ % PARTITIONS, value: encodeCall(call) });
+    if (messages.length === 5000 || count === CALLS) await producer.send({ topic: options.topics.calls, messages });
+    if (messages.length === 5000) messages = [];
+    if (count === CALLS) break;
+  }
+  if (count < CALLS) throw new Error(`the simulator gave ${count} calls only`);
+  await producer.disconnect();
+}
+
+class Worker {
+  readonly #env: NodeJS.ProcessEnv;
+  #child: ChildProcess;
+  #isWanted = true;
+  deaths = 0;
+
+  constructor(env: NodeJS.ProcessEnv) {
+    this.#env = env;
+    this.#child = this.#start();
+  }
+
+  /** Whatever ends it, it is started again, as whatever keeps services running does. */
+  #start(): ChildProcess {
+    const child = spawn(process.execPath, [join(packageRoot, 'dist', 'service', 'main.js'), 'serve'], {
+      env: this.#env,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
+    child.once('exit', (code, signal) => {
+      if (!this.#isWanted) return;
+      this.deaths++;
+      if (signal !== 'SIGKILL') console.error(`a worker ended by itself: ${code ?? signal}`);
+      this.#child = this.#start();
+    });
+    return child;
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  async stop(): Promise<void> {
+    this.#isWanted = false;
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const ended = once(this.#child, 'exit');
+    this.#child.kill('SIGTERM');
+    await ended;
+  }
+}
+
+function environmentOf(options: KafkaOptions, folder: string, number: number): NodeJS.ProcessEnv {
+  const { topics } = options;
+  return {
+    PATH: process.env.PATH,
+    PORT: '0',
+    LOG_LEVEL: process.env.LOG_LEVEL ?? 'error',
+    ASSAY_DATA: join(folder, `worker-${number}`),
+    ASSAY_POLICY: join(folder, 'policy.json'),
+    ASSAY_COHORTS: String(flags.cohorts),
+    KAFKA_BROKERS: options.brokers.join(','),
+    KAFKA_GROUP: options.group,
+    KAFKA_CALLS_TOPIC: topics.calls,
+    KAFKA_ROUTED_TOPIC: topics.routed!,
+    KAFKA_STATE_TOPIC: topics.state,
+    KAFKA_SHARED_TOPIC: topics.shared,
+    KAFKA_VERDICTS_TOPIC: topics.verdicts,
+    KAFKA_LABELS_TOPIC: topics.labels,
+    KAFKA_DEAD_LETTERS_TOPIC: topics.deadLetters,
+  };
+}
+
+/** The share of a topic that a group has finished with, 0 to 1. */
+async function shareRead(admin: Admin, groupId: string, topic: string): Promise<number> {
+  const ends = await admin.fetchTopicOffsets(topic);
+  const [group] = await admin.fetchOffsets({ groupId, topics: [topic] });
+  const sum = (offsets: readonly string[]) => offsets.reduce((total, offset) => total + Math.max(0, Number(offset)), 0);
+  return sum(group!.partitions.map(({ offset }) => offset)) / Math.max(1, sum(ends.map(({ high }) => high)));
+}
+
+async function progress(admin: Admin, { group, topics }: KafkaOptions): Promise<number> {
+  const routing = await shareRead(admin, `${group}-route`, topics.calls);
+  const scoring = await shareRead(admin, group, topics.routed!);
+  return routing * scoring;
+}
+
+/** Runs the group until all is read; calls back with the progress, 0 to 1, several times a second. */
+async function run(options: KafkaOptions, onProgress: (share: number, workers: readonly Worker[]) => Promise<void>) {
+  const folder = mkdtempSync(join(tmpdir(), 'assay-chaos-'));
+  // No verdict of the recording expires: its clients are compared at its end.
+  const policy = JSON.parse(readFileSync(join(packageRoot, 'service', 'policies', 'default.json'), 'utf8')) as object;
+  const year = 365 * 86_400_000;
+  writeFileSync(join(folder, 'policy.json'), JSON.stringify({ ...policy, ttlMs: { good: year, unsure: year, bad: year } }));
+  await createTopics(options, { partitions: PARTITIONS });
+  const startedAt = performance.now();
+  const workers = Array.from({ length: Number(flags.workers) }, (_, i) => new Worker(environmentOf(options, folder, i)));
+  const admin = createClient({ ...options, onNotice: () => {} }).admin();
+  await admin.connect();
+  try {
+    for (let share = 0; share < 1; ) {
+      if (performance.now() - startedAt > LIMIT_MS) throw new Error(`only ${(100 * share).toFixed(1)}% were read in time`);
+      await sleep(200);
+      share = await progress(admin, options).catch(() => share);
+      await onProgress(share, workers);
+    }
+    return { seconds: (performance.now() - startedAt) / 1000, deaths: workers.reduce((sum, { deaths }) => sum + deaths, 0) };
+  } finally {
+    await Promise.all(workers.map((worker) => worker.stop()));
+    await admin.disconnect();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Kills a worker each time that another part of the calls is through, and the broker in the middle. */
+function createKiller(broker: Broker) {
+  const kills = Number(flags.kills);
+  const done = { workers: 0, brokers: 0 };
+  const onProgress = async (share: number, workers: readonly Worker[]) => {
+    if (share >= 0.5 && done.brokers === 0) {
+      done.brokers++;
+      await broker.crash();
+    } else if (done.workers < kills && share > (done.workers + 0.5) / (kills + 0.5) - 0.05 && share < 1) {
+      // The order of the victims is drawn; that it differs from run to run is the point.
+      workers[Math.floor(Math.random() * workers.length)]!.kill();
+      done.workers++;
+    }
+  };
+  return { done, onProgress };
+}
+
+/** What stands in Kafka at the end. */
+interface Outcome {
+  /** Of the calls as they were routed: how many, and how many different ids. */
+  readonly calls: number;
+  readonly distinct: number;
+  readonly states: ReadonlyMap<string, Buffer>;
+  readonly verdictBytes: ReadonlyMap<string, Buffer>;
+  readonly verdicts: ReadonlyMap<string, Verdict>;
+  readonly letters: number;
+}
+
+async function readOutcome(options: KafkaOptions): Promise<Outcome> {
+  const { topics } = options;
+  const ids = new Set<string>();
+  let calls = 0;
+  const avro = createAvroReader(options);
+  await readLog(options, {
+    topics: [topics.routed!],
+    onMessages: (_, messages) => {
+      for (const { value } of messages) ids.add((avro.decode({ bytes: value!, origin: '' }, Date.now()) as { id: string }).id);
+      calls += messages.length;
+    },
+  });
+  const states = await readLast(options, topics.state);
+  for (const key of states.keys()) if (key === 'position') states.delete(key);
+  const verdictBytes = await readLast(options, topics.verdicts);
+  const reader = createVerdictReader(options);
+  const verdicts = new Map(Array.from(verdictBytes, ([key, value]) => [key, reader.read(value) as Verdict]));
+  let letters = 0;
+  await readLog(options, { topics: [topics.deadLetters], onMessages: (_, messages) => void (letters += messages.length) });
+  return { calls, distinct: ids.size, states, verdictBytes, verdicts, letters };
+}
+
+async function readLast(options: KafkaOptions, topic: string): Promise<Map<string, Buffer>> {
+  const last = new Map<string, Buffer>();
+  await readLog(options, {
+    topics: [topic],
+    onMessages: (_, messages) => {
+      for (const { key, value } of messages) {
+        if (value) last.set(String(key), value);
+        else last.delete(String(key));
+      }
+    },
+  });
+  return last;
+}
+
+function countDifferent(a: ReadonlyMap<string, Buffer>, b: ReadonlyMap<string, Buffer>): number {
+  const keys = new Set([...a.keys(), ...b.keys()]);
+  return [...keys].filter((key) => !(a.has(key) && b.has(key) && a.get(key)!.equals(b.get(key)!))).length;
+}
+
+interface Differences {
+  readonly states: number;
+  readonly verdicts: number;
+  readonly counts: number;
+  readonly near: number;
+}
+
+function compare(peace: Outcome, war: Outcome): Differences {
+  const pairs = Array.from(peace.verdicts, ([key, verdict]) => [verdict, war.verdicts.get(key)] as const);
+  const near = pairs.filter(([a, b]) => b && Math.abs((a.score ?? 0) - (b.score ?? 0)) <= 0.02).length;
+  return {
+    states: countDifferent(peace.states, war.states),
+    verdicts: countDifferent(peace.verdictBytes, war.verdictBytes),
+    counts: pairs.filter(([a, b]) => a.calls !== b?.calls || a.time !== b.time).length,
+    near: near / pairs.length,
+  };
+}
+
+function print(rows: readonly (readonly [string, string | number, string | number])[]): void {
+  const table = new Table({ head: ['', 'in peace', 'under fire'], style: { head: [], border: [] } });
+  for (const row of rows) table.push([...row]);
+  console.log(table.toString());
+}
+
+async function main(): Promise<boolean> {
+  const { startBroker } = (await import(pathToFileURL(join(packageRoot, 'test', 'broker.mjs')).href)) as {
+    startBroker(root: string): Promise<Broker>;
+  };
+  const broker = await startBroker(packageRoot);
+  try {
+    const [peaceful, fired] = ['peace', 'war'].map((name) => optionsOf(broker.brokers, name)) as [KafkaOptions, KafkaOptions];
+    await createTopics(peaceful, { partitions: PARTITIONS });
+    await produce(peaceful);
+    console.log(`${CALLS} calls are on their topic, ${PARTITIONS} partitions; ${flags.workers} workers`);
+    const peace = await run(peaceful, async () => {});
+    const killer = createKiller(broker);
+    const war = await run(fired, killer.onProgress);
+    const [a, b] = [await readOutcome(peaceful), await readOutcome(fired)];
+    const differences = compare(a, b);
+    const bad = ({ verdicts }: Outcome) => [...verdicts.values()].filter(({ verdict }) => verdict === 'bad').length;
+    print([
+      ['seconds', peace.seconds.toFixed(1), war.seconds.toFixed(1)],
+      ['workers killed', peace.deaths, war.deaths],
+      ['broker killed', 0, killer.done.brokers],
+      ['calls routed', a.calls, b.calls],
+      ['… lost', CALLS - a.distinct, CALLS - b.distinct],
+      ['… twice', a.calls - a.distinct, b.calls - b.distinct],
+      ['dead letters', a.letters, b.letters],
+      ['clients with state', a.states.size, b.states.size],
+      ['… that differs', '', differences.states],
+      ['clients with a verdict', a.verdicts.size, b.verdicts.size],
+      ['… bad', bad(a), bad(b)],
+      ['… that differs in a bit', '', differences.verdicts],
+      ['… in its calls or time', '', differences.counts],
+      ['… score within 0.02', '', `${(100 * differences.near).toFixed(2)}%`],
+    ]);
+    const isWhole = [a, b].every(({ calls, distinct }) => calls === CALLS && distinct === CALLS) && differences.counts === 0;
+    const isSame = flags.cohorts ? differences.near >= 0.99 : differences.states === 0 && differences.verdicts === 0;
+    const isTried = war.deaths >= Number(flags.kills) && killer.done.brokers === 1;
+    if (!isTried) console.error('fewer were killed than wanted: it was over too soon');
+    console.log(isWhole && isSame && isTried ? 'the same' : 'NOT the same');
+    return isWhole && isSame && isTried;
+  } finally {
+    await broker.stop();
+  }
+}
+
+process.exit((await main()) ? 0 : 1);
