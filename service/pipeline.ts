@@ -55,21 +55,23 @@ export interface Advance {
 }
 
 /** Takes the state on by a delivery, from its first call to its last verdict, and tells what came of it. */
-export function advance(delivery: Pick<Delivery, 'records' | 'decode'>, stages: ScoringStages): Advance {
+export function advance(delivery: Calls, stages: ScoringStages): Advance {
   const { snapshots, touched, letters } = observeAll(delivery, stages);
-  return { verdicts: decideAll(snapshots, stages), touched, letters };
+  const verdicts = decideAll(snapshots, stages).map((decided) => decided.explain());
+  for (const verdict of verdicts) stages.store.put(verdict);
+  return { verdicts, touched, letters };
 }
 
-interface Observed {
+export type Calls = Pick<Delivery, 'records' | 'decode'>;
+
+export interface Observed {
   readonly snapshots: Snapshot[];
   readonly touched: Set<string>;
   readonly letters: DeadLetter[];
 }
 
-function observeAll(
-  { records, decode }: Pick<Delivery, 'records' | 'decode'>,
-  { observer, onCall, now }: ScoringStages,
-): Observed {
+/** Counts the calls, and tells which sessions are to be scored. */
+export function observeAll({ records, decode }: Calls, { observer, onCall, now }: ScoringStages): Observed {
   const observed: Observed = { snapshots: [], touched: new Set(), letters: [] };
   const cohorts = new Set<number>();
   const receivedAtMs = now();
@@ -93,28 +95,31 @@ function letterOf(rejection: Rejection, record: Incoming): DeadLetter {
   return { ...rejection, origin: record.origin, bytes: record.bytes, ...besideOf(record) };
 }
 
+/** A verdict that says why as far as that costs nothing. */
+export interface Decided {
+  readonly verdict: Verdict;
+  /** The same verdict with what each feature contributed, which costs more than all before. */
+  explain(): Verdict;
+}
+
 /**
- * Scores all snapshots in one batch and decides them in order. Returns each client's newest verdict; only that one is
- * explained, since the others of the delivery are overtaken before anyone can read them.
+ * Scores all snapshots in one batch and decides them in order. Returns each client's newest verdict: the others are
+ * overtaken before anyone can read them.
  */
-function decideAll(snapshots: readonly Snapshot[], stages: ScoringStages): Verdict[] {
-  const { classifier, context, store, onVerdict } = stages;
+export function decideAll(snapshots: readonly Snapshot[], { classifier, context, standing, onVerdict }: ScoringStages): Decided[] {
   const width = classifier.width;
   const vectors = new Float32Array(snapshots.length * width);
   snapshots.forEach((snapshot, i) => {
     vectors.set(snapshot.vector, i * width);
   });
-  const lastOf = new Map(snapshots.map(({ clientId }, i) => [clientId, i]));
-  const newest = new Map<string, Verdict>();
+  const newest = new Map<string, Decided>();
   classifier.score(vectors, snapshots.length).forEach((scored, i) => {
     const snapshot = snapshots[i]!;
-    const isNewest = lastOf.get(snapshot.clientId) === i;
-    const explanation = isNewest && !scored.error ? classifier.explain(snapshot.vector) : null;
-    const standing = newest.get(snapshot.clientId) ?? stages.standing(snapshot.clientId);
-    const verdict = decide(snapshot, scored, explanation, standing, context);
-    newest.set(verdict.clientId, verdict);
+    const before = newest.get(snapshot.clientId)?.verdict ?? standing(snapshot.clientId);
+    const verdict = decide(snapshot, scored, null, before, context);
+    const explain = () => decide(snapshot, scored, classifier.explain(snapshot.vector), before, context);
+    newest.set(snapshot.clientId, { verdict, explain: scored.error ? () => verdict : explain });
     onVerdict?.(verdict);
   });
-  for (const verdict of newest.values()) store.put(verdict);
   return [...newest.values()];
 }

@@ -9,10 +9,10 @@ import { isCohortId } from './core/cohort.ts';
 import type { ApiCall, Verdict } from './core/contracts.ts';
 import { ExpiryTable, hasExpired } from './core/expiry.ts';
 import type { LinkChange } from './core/identify.ts';
-import type { Observer, ObserverOptions } from './core/observe.ts';
+import type { Observer, ObserverOptions, Snapshot } from './core/observe.ts';
 import type { DeadLetter, Decode, Incoming } from './core/source.ts';
 import type { Standing } from './core/verdict.ts';
-import { advance, type ScoringStages } from './pipeline.ts';
+import { type Decided, decideAll, observeAll, type ScoringStages } from './pipeline.ts';
 
 export interface TaskOptions extends Omit<ScoringStages, 'observer' | 'standing'> {
   /** Whether the task finds out whose the calls are, rather than that each call tells. */
@@ -42,6 +42,10 @@ export class PartitionTask implements StreamTask {
   /** Ids of clients and cohorts whose records changed or that were forgotten. */
   #touched = new Set<string>();
   #links = new Map<string, LinkChange>();
+  /** Observed and not decided yet. */
+  #snapshots: Snapshot[] = [];
+  /** Of what is decided, what is not explained yet: of all verdicts of a moment, only those that stand are worth that. */
+  readonly #decided = new Map<string, Decided>();
   #verdicts = new Map<string, Verdict | null>();
   #letters: DeadLetter[] = [];
   #time = 0;
@@ -112,11 +116,20 @@ export class PartitionTask implements StreamTask {
 
   /** Takes the state on by records that follow each other in the partition. */
   process(records: readonly Incoming[], decode: Decode): void {
-    const { verdicts, touched, letters } = advance({ records, decode }, this.#stages);
+    const { snapshots, touched, letters } = observeAll({ records, decode }, this.#stages);
     for (const id of touched) this.#touched.add(id);
-    for (const verdict of verdicts) this.#stand(verdict);
     for (const letter of letters) this.#options.onRejection?.(letter);
     this.#letters.push(...letters);
+    this.#snapshots.push(...snapshots);
+  }
+
+  /** Makes the verdicts that are due: many at once cost less than one by one. */
+  decide(): void {
+    if (this.#snapshots.length === 0) return;
+    const decided = decideAll(this.#snapshots, this.#stages);
+    this.#snapshots = [];
+    // A client may have been forgotten since it was observed.
+    for (const each of decided) if (this.observer.has(each.verdict.clientId)) this.#stand(each);
   }
 
   #pass(call: ApiCall, clientId: string): void {
@@ -124,13 +137,15 @@ export class PartitionTask implements StreamTask {
     this.#options.onCall?.(call, clientId);
   }
 
-  #stand(verdict: Verdict): void {
+  #stand(decided: Decided): void {
+    const { verdict } = decided;
     const { clientId, expiresAt } = verdict;
     const before = this.#standings.get(clientId);
     if (before) this.#expiry.remove(clientId, before.expiresAt);
     this.#standings.set(clientId, standingOf(verdict));
     this.#expiry.put(clientId, expiresAt);
-    this.#verdicts.set(clientId, verdict);
+    this.#decided.set(clientId, decided);
+    this.#options.store.put(verdict);
   }
 
   #forget(clientId: string): void {
@@ -143,6 +158,7 @@ export class PartitionTask implements StreamTask {
   }
 
   #withdraw(clientId: string): void {
+    this.#decided.delete(clientId);
     this.#verdicts.set(clientId, null);
     this.#options.store.remove(clientId);
   }
@@ -152,9 +168,26 @@ export class PartitionTask implements StreamTask {
     this.#options.onLink?.(change);
   }
 
+  /**
+   * Explains up to `count` of the verdicts that stand and are not explained yet.
+   * @returns whether there may be more
+   */
+  explain(count: number): boolean {
+    for (const [clientId, decided] of this.#decided) {
+      if (count-- <= 0) return true;
+      const verdict = decided.explain();
+      this.#decided.delete(clientId);
+      this.#verdicts.set(clientId, verdict);
+      this.#options.store.put(verdict);
+    }
+    return false;
+  }
+
   /** What changed since it was last asked; @param offset of the next record of the input */
   take(offset: number): Changes {
+    this.decide();
     for (const clientId of this.#expiry.take(this.#time)) this.#withdraw(clientId);
+    while (this.explain(Number.POSITIVE_INFINITY));
     const state: Entry[] = [];
     const shared: Entry[] = [];
     for (const id of this.#touched) (isCohortId(id) ? shared : state).push({ key: id, value: this.#valueOf(id) });

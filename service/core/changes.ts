@@ -28,6 +28,8 @@ export interface StreamTask {
   restore(entry: Entry): void;
   restored(committed: number | null): number | null;
   process(records: readonly Incoming[], decode: Decode): void;
+  decide(): void;
+  explain(count: number): boolean;
   take(offset: number): Changes;
 }
 

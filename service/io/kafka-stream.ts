@@ -62,8 +62,9 @@ interface Run {
   commit: Promise<void> | null;
 }
 
-/** Records processed at a stretch, so that look-ups do not wait longer than a few ms. */
-const STRETCH_RECORDS = 500;
+/** Records processed at a stretch, so that look-ups, and the transactions of others, wait no longer than a few ms. */
+const STRETCH_RECORDS = 100;
+const STRETCH_VERDICTS = 20;
 /** Records of a partition that may wait for their transaction; then reading waits too. */
 const MAX_WAITING = 50_000;
 const FETCH_BYTES = 1024 * 1024;
@@ -101,6 +102,7 @@ class Stream {
   /** Partitions that were set back once to the position that is due. */
   readonly #setBack = new Set<number>();
   #isStopping = false;
+  #turn: Promise<void> = Promise.resolve();
   #end: () => void = () => {};
   #fail: (error: Error) => void = () => {};
   readonly ended: Promise<void>;
@@ -272,13 +274,17 @@ class Stream {
     const records = due.map((message) => this.#recordOf(message, batch.partition));
     await this.#prepare(records, heartbeat);
     for (let i = 0; i < records.length; i += STRETCH_RECORDS) {
-      if (isOver()) return;
       const stretch = records.slice(i, i + STRETCH_RECORDS);
-      run.task.process(stretch, this.#reader.decode);
-      run.position = Number(due[i + stretch.length - 1]!.offset) + 1;
-      run.waiting += stretch.length;
-      await breathe();
+      await this.#inTurn(() => {
+        if (isOver()) return;
+        run.task.process(stretch, this.#reader.decode);
+        run.position = Number(due[i + stretch.length - 1]!.offset) + 1;
+        run.waiting += stretch.length;
+      });
     }
+    await this.#inTurn(() => {
+      if (!isOver()) run.task.decide();
+    });
     if (isOver()) return;
     this.#pass(run, batch.lastOffset());
     resolveOffset(batch.lastOffset());
@@ -288,6 +294,13 @@ class Stream {
       lag: Number(batch.highWatermark) - run.position!,
     });
     if (run.waiting >= MAX_WAITING) await this.#commit(run);
+  }
+
+  /** One stretch at a time, whatever the partition, and between two of them whatever else has come. */
+  #inTurn(work: () => void): Promise<void> {
+    const turn = this.#turn.then(() => breathe()).then(work);
+    this.#turn = turn.catch(() => {});
+    return turn;
   }
 
   #recordOf(message: KafkaMessage, partition: number): Incoming {
@@ -347,6 +360,11 @@ class Stream {
   async #write(run: Run): Promise<void> {
     const startedAt = performance.now();
     const { group, topic } = this.#options;
+    // In turn with reading, so that nobody waits for all of it at once.
+    for (let isMore = true; isMore; )
+      await this.#inTurn(() => {
+        isMore = run.task.explain(STRETCH_VERDICTS);
+      });
     const { partition, waiting: records, position } = run;
     run.waiting = 0;
     const outgoing = outgoingOf(run.task.take(position!), partition, this.#options);
