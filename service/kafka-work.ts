@@ -6,6 +6,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Config } from './config.ts';
 import { isRejection } from './core/api-call.ts';
 import type { StreamTask } from './core/changes.ts';
+import { CohortPeers } from './core/cohort.ts';
 import type { ApiCall } from './core/contracts.ts';
 import { besideOf } from './core/dead-letter.ts';
 import { Identifier } from './core/identify.ts';
@@ -69,7 +70,8 @@ export async function startKafkaWork(
   signal: AbortSignal,
 ): Promise<Task[]> {
   const { scoring, metrics, disk, log, config } = parts;
-  const copy = await kafka.follow(copyInto(parts));
+  const peers = new CohortPeers();
+  const copy = await kafka.follow(copyInto(parts, peers));
   metrics.staleness.ms = () => copy.stalenessMs();
   await unlessAborted(copy.caughtUp, signal);
   const { good, unsure, bad } = scoring.store.counts;
@@ -77,7 +79,7 @@ export async function startKafkaWork(
   const createIdentifier = (onLink: (change: Parameters<Identifier['restore']>[0]) => void) =>
     new Identifier({ ...observerOptions(config), onLink });
   return [
-    (stop) => kafka.score(scoringWork(kafka, parts), stop),
+    (stop) => kafka.score(scoringWork(kafka, parts, peers), stop),
     (stop) => kafka.route({ createIdentifier, onRejection: ({ rejected }) => countRejection(metrics, rejected) }, stop),
     (stop) => kafka.followLabels((label) => disk.keepLabel(label), stop),
     (stop) => keepCopy(copy, stop),
@@ -86,7 +88,7 @@ export async function startKafkaWork(
 }
 
 /** A process's own verdicts come back to it, when newer ones may stand already. */
-function copyInto({ scoring: { store, observer }, metrics }: WorkParts): Copy {
+function copyInto({ scoring: { store, observer }, metrics }: WorkParts, peers: CohortPeers): Copy {
   return {
     onVerdict(clientId, verdict) {
       const held = store.standing(clientId);
@@ -94,7 +96,7 @@ function copyInto({ scoring: { store, observer }, metrics }: WorkParts): Copy {
       else if (held === null || isNews(verdict, held)) store.put(verdict);
     },
     onLink: (change) => observer.identifier.restore(change),
-    onCohort() {},
+    onCohort: (partition, id, record) => peers.set(partition, id, record),
     onRejection: ({ rejected }) => countRejection(metrics, rejected),
   };
 }
@@ -119,17 +121,21 @@ async function keepCopy(copy: LogReader, stop: AbortSignal): Promise<void> {
   await copy.close();
 }
 
-function scoringWork(kafka: KafkaConnection, { config, scoring, metrics, population }: WorkParts): ScoringWork {
+function scoringWork(
+  kafka: KafkaConnection,
+  { config, scoring, metrics, population }: WorkParts,
+  peers: CohortPeers,
+): ScoringWork {
   const options = observerOptions(config);
   // The same whoever holds the partition: what is forgotten must not depend on that.
   const maxClients = Math.ceil(options.maxClients / kafka.partitions);
   return {
     commitMs: config.KAFKA_COMMIT_MS,
-    createTask: () =>
+    createTask: (partition) =>
       new PartitionTask({
         ...scoring,
         identifies: config.KAFKA_CALLS_KEYED,
-        createObserver: (hooks) => createObserver({ ...options, maxClients, ...hooks }),
+        createObserver: (hooks) => createObserver({ ...options, maxClients, peers: peers.besides(partition), ...hooks }),
         onCall: () => metrics.calls.inc(),
         onVerdict: ({ verdict }) => metrics.verdicts.inc({ verdict }),
         onRejection: ({ rejected }) => countRejection(metrics, rejected),

@@ -106,7 +106,10 @@ export interface Decided {
  * Scores all snapshots in one batch and decides them in order. Returns each client's newest verdict: the others are
  * overtaken before anyone can read them.
  */
-export function decideAll(snapshots: readonly Snapshot[], { classifier, context, standing, onVerdict }: ScoringStages): Decided[] {
+export function decideAll(
+  snapshots: readonly Snapshot[],
+  { classifier, context, standing, onVerdict }: ScoringStages,
+): Decided[] {
   const width = classifier.width;
   const vectors = new Float32Array(snapshots.length * width);
   snapshots.forEach((snapshot, i) => {

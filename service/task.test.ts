@@ -68,7 +68,10 @@ function run(task: PartitionTask, topics: Topics, from: number, to: number, comm
   topics.write(task.take(to));
 }
 
-const plain = (topics: Topics) => ({ entries: new Map([...topics.entries].sort()), verdicts: new Map([...topics.verdicts].sort()) });
+const plain = (topics: Topics) => ({
+  entries: new Map([...topics.entries].sort()),
+  verdicts: new Map([...topics.verdicts].sort()),
+});
 
 test('a task that dies at any point and is restored ends in the same bits, verdicts with their reasons included', () => {
   const whole = new Topics();
@@ -110,7 +113,10 @@ test('where the group has no offset the state tells it, and without state readin
 });
 
 test('a verdict is taken away once it has expired by the time of the calls, whoever holds it then', () => {
-  const context = { ...stages.context, policy: { ...stages.context.policy, ttlMs: { good: 60_000, unsure: 60_000, bad: 60_000 } } };
+  const context = {
+    ...stages.context,
+    policy: { ...stages.context.policy, ttlMs: { good: 60_000, unsure: 60_000, bad: 60_000 } },
+  };
   const ends = [false, true].map((dies) => {
     const topics = new Topics();
     let task = createTask({ context });
@@ -134,9 +140,15 @@ test('a client that is forgotten for the limit leaves state and verdicts', () =>
   run(task, topics, 0, CALLS);
   assert.ok(task.observer.evictions > 0);
   const clients = [...topics.entries.keys()].filter((key) => /^[0-9a-f]{32}$/.test(key));
-  assert.deepEqual(clients.filter((id) => !task.observer.has(id)), []);
+  assert.deepEqual(
+    clients.filter((id) => !task.observer.has(id)),
+    [],
+  );
   assert.equal(clients.length, task.observer.size);
-  assert.deepEqual([...topics.verdicts.keys()].filter((id) => !task.observer.has(id)), []);
+  assert.deepEqual(
+    [...topics.verdicts.keys()].filter((id) => !task.observer.has(id)),
+    [],
+  );
 });
 
 test('what cannot be used is a dead letter of the same transaction', () => {

@@ -36,7 +36,10 @@ test('who comes takes a fair share, who goes leaves its share, and the others ke
   const three = assignPartitions([...[...two].map(([id, owned]) => ({ id, owned })), { id: 'c', owned: [] }], 8);
   const kept = ['a', 'b'].flatMap((id) => three.get(id)!.filter((partition) => two.get(id)!.includes(partition)));
   assert.equal(kept.length, 6);
-  const left = assignPartitions([...three].filter(([id]) => id !== 'b').map(([id, owned]) => ({ id, owned })), 8);
+  const left = assignPartitions(
+    [...three].filter(([id]) => id !== 'b').map(([id, owned]) => ({ id, owned })),
+    8,
+  );
   for (const id of ['a', 'c']) assert.ok(three.get(id)!.every((partition) => left.get(id)!.includes(partition)));
 });
 

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { isRejection } from './api-call.ts';
 import { anyCall, callOf, NOON } from './calls.test.data.ts';
 import { createRecord, K, U } from './client-record.ts';
-import { COHORT, CohortTable, cohortIdOf, cohortOf, isCohortId, O } from './cohort.ts';
+import { COHORT, CohortPeers, CohortTable, cohortIdOf, cohortOf, isCohortId, O } from './cohort.ts';
 import type { ApiCall } from './contracts.ts';
 import { featureNames } from './features.ts';
 import { createObserver, type Observer, type Snapshot } from './observe.ts';
@@ -83,6 +83,37 @@ describe('300 addresses with three login attempts each', () => {
     assert.equal(read(later!, 'cohortClients'), 0);
     assert.ok(read(later!, 'cohortLoginFails') < 0.5);
   });
+});
+
+test('spread over partitions they are seen as if there were one, once each has told the others', () => {
+  const peers = new CohortPeers();
+  const partitions = [0, 1, 2, 3].map((partition) => createObserver({ peers: peers.besides(partition) }));
+  const tell = (partition: number, call: ApiCall) => {
+    const id = cohortIdOf(cohortOf(call));
+    peers.set(partition, id, partitions[partition]!.dump(id)!);
+  };
+  for (let i = 0; i < 900; i++) {
+    const call = login(i % 300, NOON + i * 500);
+    partitions[i % 4]!.observe(call);
+    tell(i % 4, call);
+  }
+  const last = login(300, NOON + 451_000);
+  const [apart] = watch(partitions[2]!, [last]);
+  const one = createObserver();
+  for (let i = 0; i < 900; i++) one.observe(login(i % 300, NOON + i * 500));
+  const [together] = watch(one, [last]);
+  for (const name of cohortNames)
+    assert.ok(
+      Math.abs(read(apart!, name) - read(together!, name)) < 0.1,
+      `${name}: ${read(apart!, name)}, ${read(together!, name)}`,
+    );
+  assert.ok(Math.abs(Math.expm1(read(apart!, 'cohortClients')) - 300) < 60);
+});
+
+test('what is of another size is no cohort', () => {
+  const peers = new CohortPeers();
+  peers.set(0, cohortIdOf(7), new Uint8Array(3));
+  assert.deepEqual(peers.besides(1)(7), []);
 });
 
 test('sums halve in ten minutes', () => {

@@ -7,6 +7,9 @@
  * Sums halve every ten minutes, at the ends of buckets; distinct clients and accounts are those of the last ten to twenty
  * minutes. A call that is late counts into the open bucket, so a gateway whose clock is ahead hides from a cohort what it
  * did until the others have caught up. Only beyond the limit of the table does it matter which cohort was used last.
+ *
+ * Where clients are spread over partitions, each counts its own, and what the others counted comes a moment later: sums are
+ * added and sketches joined whenever someone reads, so that it is of no account who counted what.
  */
 import { C, type ClientRecord, K, T, U } from './client-record.ts';
 import type { ApiCall } from './contracts.ts';
@@ -44,7 +47,7 @@ const OPEN_AT = SUMS_AT + O.size * 4;
 const SKETCHES_AT = OPEN_AT + O.size * 4;
 const COHORT_BYTES = SKETCHES_AT + 4 * SKETCH_BYTES;
 
-interface Cohort {
+export interface Cohort {
   readonly bytes: Uint8Array;
   /** The open bucket. */
   readonly at: Float64Array;
@@ -83,10 +86,15 @@ export type Tally = number;
 export class CohortTable {
   /** By the key as a signed number, which needs no memory of its own. */
   readonly #cohorts: RecentMap<Cohort, number>;
+  readonly #peers: PeersOf;
 
-  /** @param limit most cohorts held; those that were not used for longest are forgotten */
-  constructor(limit: number = COHORT.maxCohorts) {
+  /**
+   * @param limit most cohorts held; those that were not used for longest are forgotten
+   * @param peers what is counted elsewhere
+   */
+  constructor(limit: number = COHORT.maxCohorts, peers: PeersOf = () => NO_PEERS) {
     this.#cohorts = new RecentMap(limit);
+    this.#peers = peers;
   }
 
   /**
@@ -114,16 +122,18 @@ export class CohortTable {
 
   /** What the others of the client's cohort did, into `out`; a client alone sees zeros. */
   readOthers(record: ClientRecord, out: Float32Array): void {
-    const cohort = this.#cohorts.peek(record.u[U.cohort]! | 0);
-    if (cohort === undefined) {
-      out.fill(0);
-      return;
-    }
-    const { sums } = cohort;
-    for (let i = 0; i < K.size; i++) out[i] = Math.max(0, sums[i]! - record.k[i]!);
-    out[O.clients] = Math.max(0, Math.round(sums[O.clients]!) - (record.k[K.calls]! > 0 ? 1 : 0));
+    const key = record.u[U.cohort]! | 0;
+    const cohort = this.#cohorts.peek(key);
+    out.fill(0);
+    if (cohort === undefined) return;
+    out.set(cohort.sums);
+    const peers = this.#peers(key);
+    if (peers.length > 0) addPeers(cohort, peers, out);
+    const logins = out[K.logins]!;
+    for (let i = 0; i < K.size; i++) out[i] = Math.max(0, out[i]! - record.k[i]!);
+    out[O.clients] = Math.max(0, Math.round(out[O.clients]!) - (record.k[K.calls]! > 0 ? 1 : 0));
     // Two sketches' errors do not cancel out as sums do, so the others' part is taken by logins.
-    out[O.accounts] = sums[K.logins]! > 0 ? (sums[O.accounts]! * out[K.logins]!) / sums[K.logins]! : 0;
+    out[O.accounts] = logins > 0 ? (out[O.accounts]! * out[K.logins]!) / logins : 0;
   }
 
   has(id: string): boolean {
@@ -158,6 +168,62 @@ export function cohortIdOf(key: number): string {
 
 function keyOf(id: string): number {
   return Number.parseInt(id.slice(ID_PREFIX.length), 16) | 0;
+}
+
+/** What other partitions counted of a cohort, by its key. */
+export type PeersOf = (key: number) => readonly Cohort[];
+const NO_PEERS: readonly Cohort[] = [];
+
+/** What all partitions counted, as each last told. */
+export class CohortPeers {
+  readonly #cohorts = new RecentMap<Map<number, Cohort>, number>(COHORT.maxCohorts);
+
+  /** Takes a dumped record in the place of the one before; one of another size is left out. */
+  set(partition: number, id: string, bytes: Uint8Array): void {
+    if (bytes.length !== COHORT_BYTES) return;
+    const key = keyOf(id);
+    const known = this.#cohorts.get(key) ?? new Map<number, Cohort>();
+    const cohort = known.get(partition) ?? createCohort();
+    cohort.bytes.set(bytes);
+    known.set(partition, cohort);
+    this.#cohorts.set(key, known);
+  }
+
+  /** What a partition sees of the others. */
+  besides(partition: number): PeersOf {
+    return (key) => {
+      const known = this.#cohorts.peek(key);
+      if (known === undefined) return NO_PEERS;
+      return Array.from(known).flatMap(([each, cohort]) => (each === partition ? [] : [cohort]));
+    };
+  }
+}
+
+/** Adds what others counted up to the end of the bucket before the one that is open here. */
+function addPeers(own: Cohort, peers: readonly Cohort[], out: Float32Array): void {
+  const bucket = own.at[0]!;
+  const generation = generationOf(bucket);
+  const clients = joinOwn(own.clients);
+  const accounts = joinOwn(own.accounts);
+  for (const peer of peers) {
+    const from = peer.at[0]!;
+    const decay = decayOf(bucket - from);
+    for (let i = 0; i < K.size; i++) out[i]! += from < bucket ? (peer.sums[i]! + peer.open[i]!) * decay : peer.sums[i]!;
+    for (const age of [0, 1]) {
+      if (generationOf(from) - age < generation - 1) continue;
+      const parity = (generationOf(from) - age) & 1;
+      joinDistinct(clients, peer.clients[parity]!, SKETCH_BYTES, clients);
+      joinDistinct(accounts, peer.accounts[parity]!, SKETCH_BYTES, accounts);
+    }
+  }
+  out[O.clients] = countDistinct(clients, 0, SKETCH_REGISTERS);
+  out[O.accounts] = countDistinct(accounts, 0, SKETCH_REGISTERS);
+}
+
+function joinOwn([a, b]: readonly [Uint8Array, Uint8Array]): Uint8Array {
+  const both = new Uint8Array(SKETCH_BYTES);
+  joinDistinct(a, b, SKETCH_BYTES, both);
+  return both;
 }
 
 function generationOf(bucket: number): number {

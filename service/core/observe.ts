@@ -4,7 +4,7 @@
  */
 import type { Rejection } from './api-call.ts';
 import { C, type ClientRecord, RECORD_BYTES, RecordArena, T, U } from './client-record.ts';
-import { CohortTable, isCohortId, O } from './cohort.ts';
+import { COHORT, CohortTable, isCohortId, O, type PeersOf } from './cohort.ts';
 import type { ApiCall } from './contracts.ts';
 import { extract, FEATURES } from './features.ts';
 import { Identifier, type IdentifierOptions, type Identity } from './identify.ts';
@@ -35,6 +35,8 @@ export interface ObserverOptions extends IdentifierOptions {
   readonly maxClients?: number;
   /** Whether what a client's cohort does counts too, as it does by default. */
   readonly cohorts?: boolean;
+  /** What is counted of cohorts elsewhere. */
+  readonly peers?: PeersOf;
   /** Told of each client that is forgotten. */
   readonly onEvict?: (clientId: string) => void;
 }
@@ -70,7 +72,7 @@ class ClientTable implements Observer {
   constructor(options: ObserverOptions) {
     this.identifier = new Identifier(options);
     this.#maxClients = options.maxClients ?? 200_000;
-    this.#cohorts = options.cohorts === false ? null : new CohortTable();
+    this.#cohorts = options.cohorts === false ? null : new CohortTable(COHORT.maxCohorts, options.peers);
     this.#onEvict = options.onEvict ?? (() => {});
   }
 

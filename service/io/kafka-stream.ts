@@ -52,8 +52,8 @@ interface Run {
   readonly producer: Producer;
   /** Begun and not used yet. */
   next: Transaction | null;
-  /** Offset of the next record to process, null where that is the first there is. */
-  position: number | null;
+  /** Offset of the next record to process. */
+  position: number;
   /** The same, as Kafka holds it. */
   committed: number | null;
   /** Records processed since the last transaction began. */
@@ -209,7 +209,12 @@ class Stream {
         },
       });
       const [committed] = await this.#admin.fetchOffsets({ groupId: group, topics: [topic] });
-      for (const run of runs) this.#goOn(run, committed!.partitions.find((each) => each.partition === run.partition)?.offset);
+      const limits = await this.#admin.fetchTopicOffsets(topic);
+      for (const run of runs) {
+        const offset = committed!.partitions.find((each) => each.partition === run.partition)?.offset ?? '-1';
+        const low = limits.find((each) => each.partition === run.partition)!.low;
+        this.#goOn(run, Number(offset) < 0 ? null : Number(offset), Number(low));
+      }
     } catch (error) {
       await Promise.all(runs.map((run) => run.producer.disconnect().catch(() => {})));
       throw error;
@@ -239,17 +244,19 @@ class Stream {
     await producer.connect();
     const next = await producer.transaction();
     const task = this.#options.createTask(partition);
-    return { partition, task, producer, next, position: null, committed: null, waiting: 0, timer: null, commit: null };
+    return { partition, task, producer, next, position: 0, committed: null, waiting: 0, timer: null, commit: null };
   }
 
-  #goOn(run: Run, committed = '-1'): void {
+  /** @param low offset of the first record that there is */
+  #goOn(run: Run, committed: number | null, low: number): void {
     const { partition, task } = run;
     if (!this.#assigned.has(partition)) return void run.producer.disconnect().catch(() => {});
-    run.committed = Number(committed) < 0 ? null : Number(committed);
-    run.position = task.restored(run.committed);
+    run.committed = committed;
+    run.position = task.restored(committed) ?? low;
     this.#runs.set(partition, run);
     this.#options.onTask?.(partition, task);
-    if (run.position !== null) this.#seek(run);
+    // Also where that is the beginning: kafkajs may have read on for a task that was lost.
+    this.#seek(run);
   }
 
   #seek({ partition, position }: Run): void {
@@ -270,7 +277,7 @@ class Stream {
     const run = this.#runs.get(batch.partition);
     if (!run || this.#isAhead(run, batch)) return;
     const isOver = () => this.#runs.get(run.partition) !== run || !isRunning() || isStale() || this.#isStopping;
-    const due = batch.messages.filter(({ offset }) => Number(offset) >= (run.position ?? 0));
+    const due = batch.messages.filter(({ offset }) => Number(offset) >= run.position);
     const records = due.map((message) => this.#recordOf(message, batch.partition));
     await this.#prepare(records, heartbeat);
     for (let i = 0; i < records.length; i += STRETCH_RECORDS) {
@@ -325,7 +332,7 @@ class Stream {
     const { partition, position } = run;
     // kafkajs keeps the offset it asked for, but does not declare it.
     const fetched = Number((batch as { fetchedOffset?: string }).fetchedOffset ?? batch.firstOffset());
-    if (position === null || fetched <= position) return false;
+    if (fetched <= position) return false;
     if (this.#setBack.has(partition)) {
       this.#notice(`${this.#options.topic}/${partition}: offsets ${position} to ${fetched - 1} are gone`);
       return false;
@@ -367,7 +374,7 @@ class Stream {
       });
     const { partition, waiting: records, position } = run;
     run.waiting = 0;
-    const outgoing = outgoingOf(run.task.take(position!), partition, this.#options);
+    const outgoing = outgoingOf(run.task.take(position), partition, this.#options);
     try {
       const transaction = run.next ?? (await run.producer.transaction());
       run.next = null;
