@@ -219,7 +219,10 @@ async function readOutcome(options: KafkaOptions): Promise<Outcome> {
   const reader = createVerdictReader(options);
   const verdicts = new Map(Array.from(verdictBytes, ([key, value]) => [key, reader.read(value) as Verdict]));
   let letters = 0;
-  await readLog(options, { topics: [topics.deadLetters], onMessages: (_, messages) => void (letters += messages.length) });
+  const count = (messages: readonly unknown[]) => {
+    letters += messages.length;
+  };
+  await readLog(options, { topics: [topics.deadLetters], onMessages: (_, messages) => count(messages) });
   return { calls, distinct: ids.size, states, verdictBytes, verdicts, letters };
 }
 
