@@ -62,6 +62,64 @@ export function createEncoder({
   };
 }
 
+/**
+ * What each feature of a vector adds to the inputs of a net's first layer, a row of `units` each, without going through all
+ * columns: those of a feature lie wholly below its value or wholly above, but for one, and what they add is known beforehand.
+ *
+ * @param kernel of the first layer, a row of `units` a column
+ */
+export function createPartsOf(
+  encoding: Encoding,
+  kernel: Float64Array,
+  units: number,
+): (vector: ArrayLike<number>) => Float64Array {
+  const { edges } = encoding;
+  let first = 0;
+  const features = edges.map((of) => {
+    const feature = { edges: of, first, sums: sumsOf(encoding, kernel, units, first, of.length - 1) };
+    first += of.length - 1;
+    return feature;
+  });
+  return (vector) => {
+    const parts = new Float64Array(edges.length * units);
+    features.forEach((feature, f) => {
+      const value = vector[f]!;
+      const below = countBelow(feature.edges, value);
+      parts.set(feature.sums.subarray(below * units, (below + 1) * units), f * units);
+      if (below === feature.edges.length - 1) return;
+      const column = feature.first + below;
+      const [low, high] = [feature.edges[below]!, feature.edges[below + 1]!];
+      const share = scaledTo(encoding, column, (value - low) / (high - low)) - scaledTo(encoding, column, 0);
+      if (share !== 0) for (let i = 0; i < units; i++) parts[f * units + i]! += share * kernel[column * units + i]!;
+    });
+    return parts;
+  };
+}
+
+/** How many of a feature's stretches end at or below the value. */
+function countBelow(edges: readonly number[], value: number): number {
+  let count = 0;
+  while (count < edges.length - 1 && value >= edges[count + 1]!) count++;
+  return count;
+}
+
+/** What `count` columns add together, a row for each number of them that lie wholly below the value. */
+function sumsOf(encoding: Encoding, kernel: Float64Array, units: number, first: number, count: number): Float64Array {
+  const sums = new Float64Array((count + 1) * units);
+  for (let below = 0; below <= count; below++)
+    for (let column = first; column < first + count; column++) {
+      const value = scaledTo(encoding, column, column < first + below ? 1 : 0);
+      for (let i = 0; i < units; i++) sums[below * units + i]! += value * kernel[column * units + i]!;
+    }
+  return sums;
+}
+
+/** A column's value as `encode` makes it, in the same precision. */
+function scaledTo({ scaling: { mean, deviation, clip } }: Encoding, column: number, value: number): number {
+  const raw = Math.fround(Math.max(0, Math.min(1, value)));
+  return Math.fround(Math.max(-clip, Math.min(clip, (raw - mean[column]!) / deviation[column]!)));
+}
+
 /** Sums what columns contribute by feature. */
 export function sumByFeature({ width, featureOf }: Encoder, ofColumns: ArrayLike<number>): Float64Array {
   const sums = new Float64Array(width);

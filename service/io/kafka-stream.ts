@@ -52,6 +52,10 @@ interface Run {
   readonly producer: Producer;
   /** Begun and not used yet. */
   next: Transaction | null;
+  /** Offset of the next record to come. */
+  expected: number;
+  /** The batches that came, being worked off one by one. */
+  work: Promise<void>;
   /** Offset of the next record to process. */
   position: number;
   /** The same, as Kafka holds it. */
@@ -143,7 +147,7 @@ class Stream {
     // Also told of batches that hold nothing but transaction markers, which no handler sees.
     this.#consumer.on(END_BATCH_PROCESS, ({ payload }) => {
       const run = this.#runs.get(payload.partition);
-      if (run && payload.batchSize === 0 && payload.lastOffset !== null) this.#pass(run, payload.lastOffset);
+      if (run && payload.batchSize === 0 && payload.lastOffset !== null) this.#skip(run, payload.lastOffset);
     });
     await Promise.all([this.#admin.connect(), this.#consumer.connect()]);
     await this.#consumer.subscribe({ topic, fromBeginning: true });
@@ -244,7 +248,19 @@ class Stream {
     await producer.connect();
     const next = await producer.transaction();
     const task = this.#options.createTask(partition);
-    return { partition, task, producer, next, position: 0, committed: null, waiting: 0, timer: null, commit: null };
+    return {
+      partition,
+      task,
+      producer,
+      next,
+      expected: 0,
+      work: Promise.resolve(),
+      position: 0,
+      committed: null,
+      waiting: 0,
+      timer: null,
+      commit: null,
+    };
   }
 
   /** @param low offset of the first record that there is */
@@ -253,14 +269,15 @@ class Stream {
     if (!this.#assigned.has(partition)) return void run.producer.disconnect().catch(() => {});
     run.committed = committed;
     run.position = task.restored(committed) ?? low;
+    run.expected = run.position;
     this.#runs.set(partition, run);
     this.#options.onTask?.(partition, task);
     // Also where that is the beginning: kafkajs may have read on for a task that was lost.
     this.#seek(run);
   }
 
-  #seek({ partition, position }: Run): void {
-    this.#consumer.seek({ topic: this.#options.topic, partition, offset: String(position) });
+  #seek({ partition, expected }: Run): void {
+    this.#consumer.seek({ topic: this.#options.topic, partition, offset: String(expected) });
   }
 
   /** Lets a partition go. */
@@ -273,19 +290,29 @@ class Stream {
     await run.producer.disconnect().catch((error: Error) => this.#notice(`disconnecting: ${error.message}`));
   }
 
-  async #onBatch({ batch, heartbeat, isRunning, isStale, resolveOffset }: EachBatchPayload): Promise<void> {
+  /** Takes a batch, and is done when the one before is worked off: meanwhile the next one is fetched. */
+  async #onBatch({ batch, heartbeat, resolveOffset }: EachBatchPayload): Promise<void> {
     const run = this.#runs.get(batch.partition);
     if (!run || this.#isAhead(run, batch)) return;
-    const isOver = () => this.#runs.get(run.partition) !== run || !isRunning() || isStale() || this.#isStopping;
-    const due = batch.messages.filter(({ offset }) => Number(offset) >= run.position);
-    const records = due.map((message) => this.#recordOf(message, batch.partition));
-    await this.#prepare(records, heartbeat);
+    const messages = batch.messages.filter(({ offset }) => Number(offset) >= run.expected);
+    run.expected = Number(batch.lastOffset()) + 1;
+    resolveOffset(batch.lastOffset());
+    const before = run.work;
+    run.work = before.then(() => this.#work(run, batch, messages)).catch((error) => this.#lose(run, error));
+    await before;
+    await heartbeat();
+  }
+
+  async #work(run: Run, batch: EachBatchPayload['batch'], messages: readonly KafkaMessage[]): Promise<void> {
+    const isOver = () => this.#runs.get(run.partition) !== run || this.#isStopping;
+    const records = messages.map((message) => this.#recordOf(message, batch.partition));
+    await this.#prepare(records);
     for (let i = 0; i < records.length; i += STRETCH_RECORDS) {
       const stretch = records.slice(i, i + STRETCH_RECORDS);
       await this.#inTurn(() => {
         if (isOver()) return;
         run.task.process(stretch, this.#reader.decode);
-        run.position = Number(due[i + stretch.length - 1]!.offset) + 1;
+        run.position = Number(messages[i + stretch.length - 1]!.offset) + 1;
         run.waiting += stretch.length;
       });
     }
@@ -294,11 +321,10 @@ class Stream {
     });
     if (isOver()) return;
     this.#pass(run, batch.lastOffset());
-    resolveOffset(batch.lastOffset());
     this.#options.onBatch?.({
       partition: run.partition,
       records: records.length,
-      lag: Number(batch.highWatermark) - run.position!,
+      lag: Number(batch.highWatermark) - run.position,
     });
     if (run.waiting >= MAX_WAITING) await this.#commit(run);
   }
@@ -315,13 +341,10 @@ class Stream {
   }
 
   /** While the registry is away everything waits. */
-  #prepare(records: readonly Incoming[], heartbeat: () => Promise<void>): Promise<void> {
+  #prepare(records: readonly Incoming[]): Promise<void> {
     const { registryPatienceMs = REGISTRY_PATIENCE_MS } = this.#options;
     const prepare = () => this.#reader.prepare(records);
-    return prepareWithPatience(prepare, registryPatienceMs, this.#signal, async (error) => {
-      this.#notice(error.message);
-      await heartbeat();
-    });
+    return prepareWithPatience(prepare, registryPatienceMs, this.#signal, async (error) => this.#notice(error.message));
   }
 
   /**
@@ -329,17 +352,23 @@ class Stream {
    * between may also be gone for good.
    */
   #isAhead(run: Run, batch: EachBatchPayload['batch']): boolean {
-    const { partition, position } = run;
+    const { partition, expected } = run;
     // kafkajs keeps the offset it asked for, but does not declare it.
     const fetched = Number((batch as { fetchedOffset?: string }).fetchedOffset ?? batch.firstOffset());
-    if (fetched <= position) return false;
+    if (fetched <= expected) return false;
     if (this.#setBack.has(partition)) {
-      this.#notice(`${this.#options.topic}/${partition}: offsets ${position} to ${fetched - 1} are gone`);
+      this.#notice(`${this.#options.topic}/${partition}: offsets ${expected} to ${fetched - 1} are gone`);
       return false;
     }
     this.#setBack.add(partition);
     this.#seek(run);
     return true;
+  }
+
+  /** Passes over a batch without records, once those before are worked off. */
+  #skip(run: Run, lastOffset: string): void {
+    run.expected = Number(lastOffset) + 1;
+    run.work = run.work.then(() => this.#pass(run, lastOffset));
   }
 
   #pass(run: Run, lastOffset: string): void {
