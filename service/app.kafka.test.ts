@@ -4,17 +4,19 @@ import { once } from 'node:events';
 import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import kafkajs, { type Message } from 'kafkajs';
 import { loadCalls } from '../datasets/simulator/simulator.ts';
 import { type App, createApp } from './app.ts';
 import { type Config, readConfig } from './config.ts';
-import type { Verdict } from './core/contracts.ts';
+import type { ApiCall, Verdict } from './core/contracts.ts';
 import { encodeCall } from './io/avro.ts';
 import { topicEnv, topicNames } from './io/kafka.test.data.ts';
 import { followShared } from './io/kafka.ts';
 import type { KafkaOptions } from './io/kafka-client.ts';
 import { createClient, createPartitioner } from './io/kafka-client.ts';
+import { readLog } from './io/kafka-log.ts';
 import { createTopics } from './io/kafka-topics.ts';
 import { packageRoot } from './io/package-root.ts';
 import { scoreFiles } from './score.ts';
@@ -22,26 +24,39 @@ import { scoreFiles } from './score.ts';
 const CALLS = 100_000;
 const PARTITIONS = 8;
 
-/** Simulated calls to a file and, spread over the partitions one by one, to the topic. */
-async function produce(options: KafkaOptions, file: string): Promise<void> {
+/** What comes with a call, if anything: records that can't be used, by the code that they are rejected with. */
+type Spoil = (call: ApiCall, number: number) => readonly (readonly [code: string, bytes: Buffer])[];
+
+/**
+ * Simulated calls to a file and to the topic, spread over the partitions one by one; with spoilt ones between, which would
+ * change the order of calls of one millisecond, by address. Tells how many are to be rejected.
+ */
+async function produce(options: KafkaOptions, file: string, calls: number, spoil?: Spoil): Promise<Map<string, number>> {
   const client = createClient(options);
-  await createTopics(options, { partitions: PARTITIONS });
+  const rejected = new Map<string, number>();
   const producer = client.producer({ createPartitioner, idempotent: true, maxInFlightRequests: 1 });
   await producer.connect();
   const out = createWriteStream(file);
-  const messages: { partition: number; value: Buffer }[] = [];
+  const messages: Message[] = [];
   let count = 0;
   for await (const { call } of loadCalls({ seed: 777, clients: 4000 })) {
-    messages.push({ partition: count++ % PARTITIONS, value: encodeCall(call) });
+    const place = spoil ? { key: call.clientIp } : { partition: count % PARTITIONS };
+    messages.push({ ...place, value: encodeCall(call) });
+    count++;
+    for (const [code, value] of spoil?.(call, count) ?? []) {
+      messages.push({ ...place, value });
+      rejected.set(code, (rejected.get(code) ?? 0) + 1);
+    }
     if (!out.write(`${JSON.stringify(call)}\n`)) await once(out, 'drain');
-    if (messages.length === 2000 || count === CALLS)
+    if (messages.length >= 500 || count === calls)
       await producer.send({ topic: options.topics.calls, messages: messages.splice(0) });
-    if (count === CALLS) break;
+    if (count === calls) break;
   }
-  assert.equal(count, CALLS, 'the simulator ran dry');
+  assert.equal(count, calls, 'the simulator ran dry');
   out.end();
   await once(out, 'finish');
   await producer.disconnect();
+  return rejected;
 }
 
 interface Running {
@@ -98,44 +113,43 @@ async function countCalls({ app }: Running): Promise<number> {
   return Number(/^assay_calls_total (\d+)/m.exec((await app.http.inject('/metrics')).body)?.[1]);
 }
 
-test('100,000 calls through a real topic give the verdicts that the file gives, to the bit', async (t) => {
+interface Bench {
+  readonly config: Config;
+  readonly options: KafkaOptions;
+  readonly file: string;
+}
+
+/** Topics of the test's own, and a server's configuration for them. */
+async function open(t: TestContext): Promise<Bench> {
   const brokers = process.env.KAFKA_TEST_BROKERS;
   assert.ok(brokers, 'KAFKA_TEST_BROKERS is not set: run this by `npm test`, which starts a broker');
   const folder = mkdtempSync(join(tmpdir(), 'assay-kafka-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const name = `app-${randomUUID().slice(0, 8)}`;
+  const group = `app-${randomUUID().slice(0, 8)}`;
+  const topics = topicNames(group);
   const config = readConfig({
     ASSAY_DATA: join(folder, 'data'),
     PORT: '0',
     LOG_LEVEL: 'silent',
     KAFKA_BROKERS: brokers,
-    KAFKA_GROUP: name,
-    ...topicEnv(topicNames(name)),
+    KAFKA_GROUP: group,
+    ...topicEnv(topics),
     // What others of a cohort do crosses partitions, and so comes at another time than in the file.
     ASSAY_COHORTS: 'false',
     ASSAY_POLICY: policyFile(folder),
   });
-  const options: KafkaOptions = {
-    brokers: [brokers],
-    group: name,
-    topics: topicNames(name),
-    wireFormat: 'confluent',
-    registryUrl: '',
-  };
-  const file = join(folder, 'calls.ndjson');
-  await produce(options, file);
+  const options: KafkaOptions = { brokers: [brokers], group, topics, wireFormat: 'confluent', registryUrl: '' };
+  await createTopics(options, { partitions: PARTITIONS });
+  return { config, options, file: join(folder, 'calls.ndjson') };
+}
 
-  // Stopped on the way and started again: state, links and offsets have to fit together.
-  const first = await start(config);
-  await until(first, async () => (await countCalls(first)) > CALLS / 4);
-  await first.stop();
-  const second = await start(config);
-  t.after(second.stop);
-  await until(second, () => isRead(options, `${name}-route`, options.topics.calls));
-  await until(second, () => isRead(options, name, options.topics.routed!));
-  const again = await countCalls(second);
-  assert.ok(again > 0 && again < CALLS, 'it was not stopped on the way');
+async function untilRead(server: Running, options: KafkaOptions): Promise<void> {
+  await until(server, () => isRead(options, `${options.group}-route`, options.topics.calls));
+  await until(server, () => isRead(options, options.group, options.topics.routed!));
+}
 
+/** The verdicts on their topic, held against those that the file gives. */
+async function compareWithFile(t: TestContext, { config, options, file }: Bench): Promise<readonly Verdict[]> {
   const scored = await scoreFiles(config, [file]);
   assert.equal(scored.evictions, 0);
   const published = new Map<string, Verdict>();
@@ -147,11 +161,75 @@ test('100,000 calls through a real topic give the verdicts that the file gives, 
   });
   t.after(() => copy.close());
   await copy.caughtUp;
-  assert.ok(scored.clients.length > 1000);
   assert.equal(published.size, scored.clients.length);
-  for (const { clientIp, userAgent, subject, ...fromFile } of scored.clients) {
+  return scored.clients.map(({ clientIp, userAgent, subject, ...fromFile }) => {
     assert.deepEqual(published.get(fromFile.clientId), fromFile);
-    const answer = await second.app.http.inject(`/v1/clients/${fromFile.clientId}/verdict`);
-    assert.deepEqual(answer.json(), fromFile);
-  }
+    return fromFile;
+  });
+}
+
+test('100,000 calls through a real topic give the verdicts that the file gives, to the bit', async (t) => {
+  const bench = await open(t);
+  const { config, options, file } = bench;
+  await produce(options, file, CALLS);
+
+  // Stopped on the way and started again: state, links and offsets have to fit together.
+  const first = await start(config);
+  await until(first, async () => (await countCalls(first)) > CALLS / 4);
+  await first.stop();
+  const second = await start(config);
+  t.after(second.stop);
+  await untilRead(second, options);
+  const again = await countCalls(second);
+  assert.ok(again > 0 && again < CALLS, 'it was not stopped on the way');
+
+  const verdicts = await compareWithFile(t, bench);
+  assert.ok(verdicts.length > 1000);
+  for (const verdict of verdicts)
+    assert.deepEqual((await second.app.http.inject(`/v1/clients/${verdict.clientId}/verdict`)).json(), verdict);
 });
+
+const POISONED = 20_000;
+const LARGE_BYTES = 5_000_000;
+
+test('a poisoned stream: all good calls are scored, all others are dead letters with the reason and their bytes', async (t) => {
+  const bench = await open(t);
+  const { config, options, file } = bench;
+  await allowLarge(options);
+  const rejected = await produce(options, file, POISONED, (call, number) => {
+    if (number % 1000 === 999) return [['ASSAY_CALL_TOO_LARGE', Buffer.alloc(LARGE_BYTES, number)]];
+    if (number % 100 === 1) return [['ASSAY_CALL_BAD_AVRO', Buffer.from([0, 0, 0, 0, 1, 255, number & 255])]];
+    if (number % 100 === 2) return [['ASSAY_CALL_DUPLICATE', encodeCall(call)]];
+    const late = { ...call, id: `late-${number}`, time: call.time - 600_000 };
+    return number % 100 === 3 ? [['ASSAY_CALL_LATE', encodeCall(late)]] : [];
+  });
+  const server = await start(config);
+  t.after(server.stop);
+  await untilRead(server, options);
+  await compareWithFile(t, bench);
+  const letters = new Map<string, number>();
+  await readLog(options, {
+    topics: [options.topics.deadLetters],
+    onMessages(_, messages) {
+      for (const { headers, value } of messages) {
+        const code = String(headers?.code);
+        letters.set(code, (letters.get(code) ?? 0) + 1);
+        assert.match(String(headers?.origin), new RegExp(`^${options.topics.calls}/\\d+@\\d+$`));
+        if (code === 'ASSAY_CALL_TOO_LARGE') assert.equal(String(headers?.cutFrom), String(LARGE_BYTES));
+        if (code === 'ASSAY_CALL_BAD_AVRO') assert.deepEqual([...value!.subarray(0, 6)], [0, 0, 0, 0, 1, 255]);
+      }
+    },
+  });
+  assert.deepEqual([...letters].sort(), [...rejected].sort());
+  assert.deepEqual([...rejected.values()].sort(), [20, 200, 200, 200]);
+});
+
+/** A topic takes 1 MiB a record by default. */
+async function allowLarge({ brokers, topics }: KafkaOptions): Promise<void> {
+  const admin = createClient({ brokers, topics, group: 'x', wireFormat: 'auto', registryUrl: '' }).admin();
+  await admin.connect();
+  const configEntries = [{ name: 'max.message.bytes', value: String(2 * LARGE_BYTES) }];
+  const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: topics.calls, configEntries };
+  await admin.alterConfigs({ validateOnly: false, resources: [resource] });
+  await admin.disconnect();
+}

@@ -1,11 +1,11 @@
 /** Wires a server: where calls come from, where verdicts go, what is kept, and the order of starting and stopping. */
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Config } from './config.ts';
 import { AssayError } from './core/errors.ts';
 import type { Source } from './core/source.ts';
+import { unlessAborted } from './io/abort.ts';
 import { DiskStore } from './io/disk-store.ts';
 import { createReplaySource, fileIdentity } from './io/files.ts';
 import { createHttp } from './io/http.ts';
@@ -18,6 +18,7 @@ import { kafkaOptions } from './kafka-options.ts';
 import { startKafkaWork, type Task, Tasks, type WorkParts } from './kafka-work.ts';
 import { runPipeline, type Stages } from './pipeline.ts';
 import { createStages } from './stages.ts';
+import { linkToPrimary } from './workers.ts';
 
 export interface App {
   readonly http: FastifyInstance;
@@ -34,6 +35,8 @@ export async function createApp(config: Config): Promise<App> {
   const restored = disk.restore(scoring.observer, scoring.store);
   const population = new Tasks(scoring.observer);
   const metrics = createMetrics(population, scoring.store);
+  const primary = linkToPrimary(() => metrics.registry.getMetricsAsJSON());
+  if (primary) metrics.text = () => primary.metrics();
   const posted = createHttpSource({ maxWaiting: config.ASSAY_HTTP_QUEUE });
   let readiness = { ready: false, detail: 'starting' };
   const http = await createHttp({
@@ -61,16 +64,23 @@ export async function createApp(config: Config): Promise<App> {
       const stopping = () => {
         readiness = { ready: false, detail: 'stopping' };
       };
-      signal.addEventListener('abort', stopping);
+      // Workers share a port, so whoever asks on it must find one that is ready: they listen from when they are until they close.
+      if (!primary) signal.addEventListener('abort', stopping);
+      const listen = () => http.listen({ host: config.HOST, port: config.PORT });
       let kafka: KafkaConnection | null = null;
       try {
         // Look-ups are answered from what is on disk even while Kafka is away.
-        await http.listen({ host: config.HOST, port: config.PORT });
+        if (!primary) await listen();
         kafka = config.KAFKA_BROKERS ? await reachKafka(config, http, signal) : null;
         const inputs = [posted, ...recordedSources(config, disk, http)].map((source) => measured(source, metrics));
         const parts = { config, scoring, metrics, disk, population, log: http.log };
+        readiness = { ready: false, detail: 'reading the verdicts' };
         const work = kafka ? await startKafkaWork(kafka, inputs, parts, signal) : embeddedWork(inputs, parts);
-        if (!signal.aborted) readiness = { ready: true, detail: 'serving' };
+        if (!signal.aborted) {
+          readiness = { ready: true, detail: 'serving' };
+          if (primary) await listen();
+          primary?.ready();
+        }
         await runAll(signal, work);
       } finally {
         stopping();
@@ -92,7 +102,7 @@ async function reachKafka(config: Config, http: FastifyInstance, signal: AbortSi
   while (!signal.aborted) {
     try {
       const options = { ...kafkaOptions(config), signal, onNotice, outageLimitMs: Number.POSITIVE_INFINITY };
-      return await unlessAborted(connectKafka(options), signal);
+      return await firstOf(connectKafka(options), signal);
     } catch (error) {
       if (!(error instanceof AssayError) || !error.canRetry) throw error;
       http.log.error({ code: error.code }, `${error.message}; trying again`);
@@ -103,19 +113,10 @@ async function reachKafka(config: Config, http: FastifyInstance, signal: AbortSi
 }
 
 /** The connection, or null as soon as `signal` aborts: the client's own retries are not waited for. */
-async function unlessAborted(connecting: Promise<KafkaConnection>, signal: AbortSignal): Promise<KafkaConnection | null> {
-  const stop = new AbortController();
-  const aborted = once(signal, 'abort', { signal: stop.signal }).then(
-    () => null,
-    () => null,
-  );
-  try {
-    const first = await Promise.race([connecting, aborted]);
-    if (first === null) connecting.then((late) => late.close()).catch(() => {});
-    return first;
-  } finally {
-    stop.abort();
-  }
+async function firstOf(connecting: Promise<KafkaConnection>, signal: AbortSignal): Promise<KafkaConnection | null> {
+  const connection = await unlessAborted(connecting, signal);
+  if (connection === null) connecting.then((late) => late.close()).catch(() => {});
+  return connection;
 }
 
 /** Runs all until each has ended; the first that fails stops the others, so that no half-working server lingers. */

@@ -13,6 +13,7 @@ import { Identifier } from './core/identify.ts';
 import { createObserver } from './core/observe.ts';
 import type { DeadLetter, Delivery, Source } from './core/source.ts';
 import type { Standing } from './core/verdict.ts';
+import { unlessAborted } from './io/abort.ts';
 import type { DiskStore } from './io/disk-store.ts';
 import type { Copy, KafkaConnection, ScoringWork } from './io/kafka.ts';
 import type { LogReader } from './io/kafka-log.ts';
@@ -104,15 +105,6 @@ function copyInto({ scoring: { store, observer }, metrics }: WorkParts, peers: C
 function isNews({ time, calls, score, verdict }: Standing, held: Standing): boolean {
   if (time !== held.time) return time > held.time;
   return calls !== held.calls || score !== held.score || verdict !== held.verdict;
-}
-
-async function unlessAborted(waiting: Promise<void>, signal: AbortSignal): Promise<void> {
-  const stop = new AbortController();
-  const aborted = new Promise<void>((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { signal: stop.signal });
-    if (signal.aborted) resolve();
-  });
-  await Promise.race([waiting, aborted]).finally(() => stop.abort());
 }
 
 /** Until `stop` aborts. */

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The process: commands, signals, exit codes. */
 import { spawn } from 'node:child_process';
+import cluster from 'node:cluster';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SingleBar } from 'cli-progress';
@@ -16,6 +17,7 @@ import { packageRoot } from './io/package-root.ts';
 import { formatReport } from './io/report.ts';
 import { formatClients, type ScoredFiles, scoreFiles, summarise, writeVerdicts } from './score.ts';
 import { formatTopics, inspectTopics } from './topics.ts';
+import { runWorkers } from './workers.ts';
 
 interface FileOptions {
   format?: string;
@@ -28,6 +30,7 @@ const program = new Command('assay').description('Tells good automation from bad
 program
   .command('serve')
   .description('take calls over HTTP, from Kafka or from files, and answer with verdicts; set up by environment variables')
+  .option('--workers <n>', 'processes that share the port and the partitions of Kafka', wholeNumber, 1)
   .action(serve);
 
 program
@@ -83,12 +86,20 @@ for (const [name, [description, script]] of Object.entries(SCRIPTS))
     .argument('[options...]')
     .action((options: string[]) => runScript(script, options));
 
-async function serve(): Promise<void> {
-  const app = await createApp(readConfig());
+async function serve({ workers }: { workers: number }): Promise<void> {
+  const config = readConfig();
   const stop = new AbortController();
   // A second signal is not waited for.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
-  await app.run(stop.signal);
+  if (workers === 1 || cluster.isWorker) {
+    await (await createApp(config)).run(stop.signal);
+    // The channel to the primary would keep a worker alive.
+    return process.disconnect?.();
+  }
+  if (!config.KAFKA_BROKERS)
+    throw new AssayError('ASSAY_CONFIG_INVALID', '--workers needs KAFKA_BROKERS: without Kafka one process holds all state');
+  const log = (text: string) => console.error(`assay: ${text}`);
+  process.exitCode = await runWorkers({ count: workers, data: config.ASSAY_DATA, log }, stop.signal);
 }
 
 async function score(files: string[], { format, json }: FileOptions): Promise<void> {

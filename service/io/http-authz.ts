@@ -11,13 +11,13 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { LIMITS } from '../core/api-call.ts';
 import { AssayError } from '../core/errors.ts';
 import type { ClientAttributes, Identifier } from '../core/identify.ts';
-import type { Metrics } from './metrics.ts';
+import { type Metrics, stalenessHeader } from './metrics.ts';
 import type { VerdictStore } from './verdict-store.ts';
 
 export interface AuthzDeps {
   readonly store: Pick<VerdictStore, 'get'>;
   readonly identifier: Pick<Identifier, 'find'>;
-  readonly metrics: Pick<Metrics, 'decisions'>;
+  readonly metrics: Pick<Metrics, 'decisions' | 'staleness'>;
   /** Put before a credential when it is hashed; the gateways' logs must use the same one. */
   readonly subjectSalt: string;
   /** Wall clock, ms since 1970. */
@@ -123,6 +123,8 @@ export function createAuthz(deps: AuthzDeps): AnswerAuthz {
     try {
       const { status, result, headers } = answer(request.headers, deps);
       deps.metrics.decisions.inc({ result });
+      const staleness = stalenessHeader(deps.metrics);
+      if (staleness) reply.headers(staleness);
       reply.code(status).headers(headers).send();
     } catch (error) {
       request.log.error({ err: error }, 'authz failed open');
@@ -146,7 +148,7 @@ const DOCS = {
     'Any method, and any path below. Reads x-real-ip (else the last of x-forwarded-for), x-original-user-agent (else ' +
     'user-agent), authorization or x-api-key, x-ja3, x-ja4, x-client-cert-sha256 and x-tenant; the gateway must set or clear ' +
     'all of them. Answers 200 to allow and 403 to deny, with an empty body and the headers x-assay-verdict, ' +
-    'x-assay-score, x-assay-reasons and x-assay-decision. An unknown client (reason no-verdict), an expired verdict ' +
+    'x-assay-score, x-assay-reasons and x-assay-decision; with Kafka also x-assay-staleness, in seconds. An unknown client (reason no-verdict), an expired verdict ' +
     '(x-assay-expired) and an error of ours (its code as the reason) are allowed.',
   response: {
     200: { description: 'Allow', type: 'null' },

@@ -5,7 +5,7 @@ import type { VerdictName } from '../core/contracts.ts';
 import { AssayError } from '../core/errors.ts';
 import type { ClientAttributes, Identifier } from '../core/identify.ts';
 import { createVerdictStream, STREAM_LIMITS, type StreamLimits } from './http-stream.ts';
-import type { Metrics } from './metrics.ts';
+import { type Metrics, stalenessHeader } from './metrics.ts';
 import type { StoredVerdict, VerdictStore } from './verdict-store.ts';
 
 export interface LookupDeps {
@@ -61,7 +61,7 @@ const NO_ATTRIBUTES: Omit<ClientAttributes, 'clientIp'> = {
 };
 
 export async function addLookups(app: FastifyInstance, deps: LookupDeps, errors: Record<number, TSchema>): Promise<void> {
-  const { store, identifier, now } = deps;
+  const { store, identifier, metrics, now } = deps;
 
   app.get<{ Params: Static<typeof ClientParams> }>(
     '/v1/clients/:clientId/verdict',
@@ -69,7 +69,9 @@ export async function addLookups(app: FastifyInstance, deps: LookupDeps, errors:
       schema: {
         tags: ['verdicts'],
         summary: 'The newest verdict of a client',
-        description: 'Also as headers x-assay-*; x-assay-expired: true where the verdict no longer holds.',
+        description:
+          'Also as headers x-assay-*; x-assay-expired: true where the verdict no longer holds; x-assay-staleness, with Kafka: ' +
+          'seconds since the copy of the verdicts held here was last up to date.',
         params: ClientParams,
         response: { 200: VERDICT, ...errors },
       },
@@ -78,6 +80,8 @@ export async function addLookups(app: FastifyInstance, deps: LookupDeps, errors:
       const stored = store.get(request.params.clientId);
       if (stored === null) throw new AssayError('ASSAY_CLIENT_UNKNOWN');
       if (stored.verdict.expiresAt <= now()) reply.header('x-assay-expired', 'true');
+      const staleness = stalenessHeader(metrics);
+      if (staleness) reply.headers(staleness);
       return reply.headers(stored.headers).type(JSON_TYPE).send(stored.body);
     },
   );

@@ -357,6 +357,17 @@ test('a label that cannot be kept is not accepted', async (t) => {
 
 // Health, metrics, documents, page
 
+test('where verdicts come from other processes too, look-ups tell how old the copy may be', async (t) => {
+  const { app, store, metrics } = createTestApp(t);
+  store.put(verdictOf());
+  const url = `/v1/clients/${verdictOf().clientId}/verdict`;
+  assert.equal((await app.inject(url)).headers['x-assay-staleness'], undefined);
+  metrics.staleness.ms = () => 1340;
+  assert.equal((await app.inject(url)).headers['x-assay-staleness'], '1.3');
+  assert.equal((await app.inject('/v1/authz')).headers['x-assay-staleness'], '1.3');
+  assert.match((await app.inject('/metrics')).body, /^assay_verdicts_staleness_seconds 1\.34$/m);
+});
+
 test('health is always, readiness when there is', async (t) => {
   let ready = false;
   const { app } = createTestApp(t, { readiness: () => ({ ready, detail: ready ? 'reading' : 'waiting for Kafka' }) });

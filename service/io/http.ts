@@ -250,7 +250,7 @@ async function addHealth(app: FastifyInstance, { readiness, metrics }: HttpDeps)
         response: { 200: { content: { 'text/plain': { schema: Type.String() } } } },
       },
     },
-    async (_request, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+    async (_request, reply) => reply.type(metrics.registry.contentType).send(await metrics.text()),
   );
 }
 

@@ -33,8 +33,13 @@ const FETCH_WAIT_MS = 100;
 export async function openLog(options: KafkaOptions, log: LogOptions): Promise<LogReader> {
   const ends = await withKafka(`looking for the ends of ${log.topics.join(', ')}`, () => fetchLogEnds(options, log));
   const reader = new Reader(options, log, ends);
-  await reader.start();
-  return reader;
+  try {
+    await reader.start();
+    return reader;
+  } catch (error) {
+    await reader.close().catch(() => {});
+    throw error;
+  }
 }
 
 /** Reads up to the end and no further. @throws AssayError ASSAY_KAFKA_UNAVAILABLE */
@@ -52,8 +57,8 @@ type Ends = Map<string, number>;
 /** Where each partition that holds something ends, exclusive. */
 async function fetchLogEnds(options: KafkaOptions, { topics, partitions }: LogOptions): Promise<Ends> {
   const admin = createClient(options).admin();
-  await admin.connect();
   try {
+    await admin.connect();
     const ends: Ends = new Map();
     for (const topic of topics)
       for (const { partition, low, high } of await admin.fetchTopicOffsets(topic))

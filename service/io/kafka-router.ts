@@ -4,16 +4,17 @@
  * which costs more, is then shared out. Calls, links and input offsets go out in one transaction.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Message, Producer, Transaction } from 'kafkajs';
+import type { Message } from 'kafkajs';
 import { isRejection, type Rejection } from '../core/api-call.ts';
 import { isLinkKey, readLink, writeLink } from '../core/changes.ts';
 import { besideOf, packBeside, textOf, unpackBeside } from '../core/dead-letter.ts';
 import type { Identifier, LinkChange } from '../core/identify.ts';
 import type { DeadLetter, Headers, Incoming } from '../core/source.ts';
-import { createClient, createPartitioner, type KafkaOptions, kafkaError } from './kafka-client.ts';
+import { type KafkaOptions, kafkaError } from './kafka-client.ts';
 import { readLog } from './kafka-log.ts';
-import { byTopic, chunksOf, envelopeOf, type Outgoing } from './kafka-sink.ts';
+import { envelopeOf, type Outgoing } from './kafka-sink.ts';
 import { type MergedDelivery, type MergedRecord, readMerged } from './kafka-source.ts';
+import { openWriter, type TransactionalWriter } from './kafka-transaction.ts';
 
 export interface RouterOptions extends KafkaOptions {
   /** Told of each link as it is learnt. */
@@ -23,7 +24,6 @@ export interface RouterOptions extends KafkaOptions {
 
 /** Strength and place of a routed call, as `2 api-calls/3@1042`. */
 const ROUTE_HEADER = 'assay-route';
-const TRANSACTION_LIMIT_MS = 30_000;
 const RESTART_MS = 1000;
 
 /** Routes until `signal` aborts; what fails is begun anew. @throws AssayError where trying again can't help */
@@ -48,9 +48,8 @@ class Router {
   readonly #groupId: string;
   #identifier: Identifier;
   #links = new Map<string, LinkChange>();
-  #producer: Producer | null = null;
-  /** Begun and not used yet. */
-  #next: Transaction | null = null;
+  #writer: TransactionalWriter | null = null;
+  #isOver = false;
 
   constructor(options: RouterOptions) {
     this.#options = options;
@@ -68,23 +67,16 @@ class Router {
   }
 
   async close(): Promise<void> {
-    await this.#producer?.disconnect().catch((error: Error) => this.#options.onNotice?.(`disconnecting: ${error.message}`));
+    this.#isOver = true;
+    await this.#writer?.close();
   }
 
   /** Fences whoever routed before, then restores the links as that one left them. */
   async #takeOver(): Promise<void> {
-    await this.close();
-    this.#producer = createClient(this.#options).producer({
-      transactionalId: this.#groupId,
-      transactionTimeout: TRANSACTION_LIMIT_MS,
-      idempotent: true,
-      maxInFlightRequests: 1,
-      createPartitioner,
-      allowAutoTopicCreation: false,
-      retry: { initialRetryTime: 50, maxRetryTime: 1000, retries: 8 },
-    });
-    await this.#producer.connect();
-    this.#next = await this.#producer.transaction();
+    await this.#writer?.close();
+    const writer = await openWriter(this.#options, this.#groupId);
+    if (this.#isOver) return writer.close();
+    this.#writer = writer;
     this.#identifier = this.#newIdentifier();
     this.#links = new Map();
     await readLog(this.#options, {
@@ -100,12 +92,7 @@ class Router {
     const outgoing: Outgoing[] = records.map((record) => this.#route(record));
     for (const [key, change] of this.#links) outgoing.push({ topic: topics.shared, key, value: writeLink(change) });
     this.#links = new Map();
-    const transaction = this.#next ?? (await this.#producer!.transaction());
-    this.#next = null;
-    for (const chunk of chunksOf(outgoing)) await transaction.sendBatch({ topicMessages: byTopic(chunk) });
-    const partitions = Array.from(offsets, ([partition, offset]) => ({ partition, offset: String(offset) }));
-    await transaction.sendOffsets({ consumerGroupId: this.#groupId, topics: [{ topic: topics.calls, partitions }] });
-    await transaction.commit();
+    await this.#writer!.write(outgoing, { groupId: this.#groupId, topic: topics.calls, offsets });
   }
 
   #route(record: MergedRecord): Outgoing {

@@ -8,6 +8,7 @@ import type { Admin, Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs';
 import { isRejection, type Rejection } from '../core/api-call.ts';
 import type { ApiCall } from '../core/contracts.ts';
 import type { Incoming } from '../core/source.ts';
+import { unlessAborted } from './abort.ts';
 import { type AvroReader, createAvroReader } from './avro.ts';
 import { stickyAssigner } from './kafka-assign.ts';
 import { createClient, type KafkaOptions, kafkaError, prepareWithPatience, REGISTRY_PATIENCE_MS } from './kafka-client.ts';
@@ -26,7 +27,7 @@ const FETCH_BYTES = 512 * 1024;
 const FETCH_WAIT_MS = 100;
 /** How often a waiting merge is looked at again. */
 const LOOK_AGAIN_MS = 20;
-const HEARTBEAT_MS = 3000;
+const HEARTBEAT_MS = 1000;
 const EMPTY = new Uint8Array(0);
 
 export interface MergedOptions extends KafkaOptions {
@@ -84,7 +85,7 @@ class KafkaFeed {
       groupId: options.groupId,
       // The order of one client's calls over all partitions is known only where all are read.
       partitionAssigners: [stickyAssigner(() => this.#assigned, true)],
-      sessionTimeout: 30_000,
+      sessionTimeout: 10_000,
       heartbeatInterval: HEARTBEAT_MS,
       maxBytesPerPartition: FETCH_BYTES,
       maxWaitTimeInMs: FETCH_WAIT_MS,
@@ -107,12 +108,13 @@ class KafkaFeed {
     try {
       await Promise.all([this.#admin.connect(), this.#consumer.connect()]);
       await this.#consumer.subscribe({ topic: this.#topic, fromBeginning: true });
-      await this.#consumer.run({
+      const joining = this.#consumer.run({
         autoCommit: false,
         eachBatchAutoResolve: false,
         partitionsConsumedConcurrently: 64,
         eachBatch: (payload) => this.#onBatch(payload),
       });
+      await unlessAborted(joining, this.#signal);
     } catch (error) {
       throw kafkaError(`reading ${this.#topic}`, error);
     }

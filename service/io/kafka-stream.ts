@@ -6,29 +6,17 @@
  * the one that every crash takes.
  */
 import { setImmediate as breathe, setTimeout as sleep } from 'node:timers/promises';
-import kafkajs, {
-  type Admin,
-  type Consumer,
-  type EachBatchPayload,
-  type KafkaMessage,
-  type Producer,
-  type Transaction,
-} from 'kafkajs';
+import kafkajs, { type Admin, type Consumer, type EachBatchPayload, type KafkaMessage } from 'kafkajs';
 import type { StreamTask } from '../core/changes.ts';
 import type { Incoming } from '../core/source.ts';
+import { unlessAborted } from './abort.ts';
 import { type AvroReader, createAvroReader } from './avro.ts';
 import { stickyAssigner } from './kafka-assign.ts';
-import {
-  createClient,
-  createPartitioner,
-  type KafkaOptions,
-  kafkaError,
-  prepareWithPatience,
-  REGISTRY_PATIENCE_MS,
-} from './kafka-client.ts';
+import { createClient, type KafkaOptions, kafkaError, prepareWithPatience, REGISTRY_PATIENCE_MS } from './kafka-client.ts';
 import { readLog } from './kafka-log.ts';
 import { unroute } from './kafka-router.ts';
-import { byTopic, chunksOf, outgoingOf } from './kafka-sink.ts';
+import { outgoingOf } from './kafka-sink.ts';
+import { openWriter, type TransactionalWriter } from './kafka-transaction.ts';
 
 export interface StreamOptions extends KafkaOptions {
   /** Topic of the calls to read: the one that producers write, or the one that the router writes. */
@@ -49,9 +37,7 @@ export interface StreamOptions extends KafkaOptions {
 interface Run {
   readonly partition: number;
   readonly task: StreamTask;
-  readonly producer: Producer;
-  /** Begun and not used yet. */
-  next: Transaction | null;
+  readonly writer: TransactionalWriter;
   /** Offset of the next record to come. */
   expected: number;
   /** The batches that came, being worked off one by one. */
@@ -73,8 +59,6 @@ const STRETCH_VERDICTS = 20;
 const MAX_WAITING = 50_000;
 const FETCH_BYTES = 1024 * 1024;
 const FETCH_WAIT_MS = 50;
-/** A transaction that its process left open holds up readers for no longer than this. */
-const TRANSACTION_LIMIT_MS = 30_000;
 const REOPEN_MS = 1000;
 
 /**
@@ -151,12 +135,13 @@ class Stream {
     });
     await Promise.all([this.#admin.connect(), this.#consumer.connect()]);
     await this.#consumer.subscribe({ topic, fromBeginning: true });
-    await this.#consumer.run({
+    const joining = this.#consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: 64,
       eachBatch: (payload) => this.#onBatch(payload),
     });
+    await unlessAborted(joining, this.#signal);
   }
 
   async stop(): Promise<void> {
@@ -220,7 +205,7 @@ class Stream {
         this.#goOn(run, Number(offset) < 0 ? null : Number(offset), Number(low));
       }
     } catch (error) {
-      await Promise.all(runs.map((run) => run.producer.disconnect().catch(() => {})));
+      await Promise.all(runs.map((run) => run.writer.close()));
       throw error;
     }
   }
@@ -231,42 +216,21 @@ class Stream {
     const fault = begun.find((outcome) => outcome.status === 'rejected');
     const runs = begun.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
     if (!fault) return runs;
-    await Promise.all(runs.map((run) => run.producer.disconnect().catch(() => {})));
+    await Promise.all(runs.map((run) => run.writer.close()));
     throw fault.reason;
   }
 
   async #beginOne(partition: number): Promise<Run> {
-    const producer = createClient(this.#options).producer({
-      transactionalId: `${this.#options.group}-${partition}`,
-      transactionTimeout: TRANSACTION_LIMIT_MS,
-      idempotent: true,
-      maxInFlightRequests: 1,
-      createPartitioner,
-      allowAutoTopicCreation: false,
-      retry: { initialRetryTime: 50, maxRetryTime: 1000, retries: 8 },
-    });
-    await producer.connect();
-    const next = await producer.transaction();
+    const writer = await openWriter(this.#options, `${this.#options.group}-${partition}`);
     const task = this.#options.createTask(partition);
-    return {
-      partition,
-      task,
-      producer,
-      next,
-      expected: 0,
-      work: Promise.resolve(),
-      position: 0,
-      committed: null,
-      waiting: 0,
-      timer: null,
-      commit: null,
-    };
+    const fresh = { expected: 0, work: Promise.resolve(), position: 0, committed: null, waiting: 0, timer: null, commit: null };
+    return { partition, task, writer, ...fresh };
   }
 
   /** @param low offset of the first record that there is */
   #goOn(run: Run, committed: number | null, low: number): void {
     const { partition, task } = run;
-    if (!this.#assigned.has(partition)) return void run.producer.disconnect().catch(() => {});
+    if (!this.#assigned.has(partition)) return void run.writer.close();
     run.committed = committed;
     run.position = task.restored(committed) ?? low;
     run.expected = run.position;
@@ -287,7 +251,7 @@ class Stream {
       this.#runs.delete(run.partition);
       this.#options.onTask?.(run.partition, null);
     }
-    await run.producer.disconnect().catch((error: Error) => this.#notice(`disconnecting: ${error.message}`));
+    await run.writer.close();
   }
 
   /** Takes a batch, and is done when the one before is worked off: meanwhile the next one is fetched. */
@@ -405,12 +369,7 @@ class Stream {
     run.waiting = 0;
     const outgoing = outgoingOf(run.task.take(position), partition, this.#options);
     try {
-      const transaction = run.next ?? (await run.producer.transaction());
-      run.next = null;
-      for (const chunk of chunksOf(outgoing)) await transaction.sendBatch({ topicMessages: byTopic(chunk) });
-      const partitions = [{ partition, offset: String(position) }];
-      await transaction.sendOffsets({ consumerGroupId: group, topics: [{ topic, partitions }] });
-      await transaction.commit();
+      await run.writer.write(outgoing, { groupId: group, topic, offsets: new Map([[partition, position]]) });
       run.committed = position;
       this.#options.onCommit?.({ partition, records, seconds: (performance.now() - startedAt) / 1000 });
     } catch (error) {

@@ -6,6 +6,7 @@ import { isCohortId } from '../core/cohort.ts';
 import type { Label, Verdict } from '../core/contracts.ts';
 import type { LinkChange } from '../core/identify.ts';
 import type { Beside, DeadLetter } from '../core/source.ts';
+import { unlessAborted } from './abort.ts';
 import { createLabelReader, createVerdictReader, type RecordReader, registerContracts } from './avro.ts';
 import { createClient, type KafkaOptions, prepareWithPatience, REGISTRY_PATIENCE_MS, withKafka } from './kafka-client.ts';
 import { type LogReader, openLog } from './kafka-log.ts';
@@ -135,7 +136,13 @@ export async function followLabels(
 ): Promise<void> {
   const topic = options.topics.labels;
   const reader = createLabelReader(options);
-  const consumer = createClient(options).consumer({ groupId: `${options.group}-labels`, allowAutoTopicCreation: false });
+  const consumer = createClient(options).consumer({
+    groupId: `${options.group}-labels`,
+    sessionTimeout: 10_000,
+    heartbeatInterval: 1000,
+    maxWaitTimeInMs: 500,
+    allowAutoTopicCreation: false,
+  });
   const crashed = new Promise<void>((resolve, rejectWith) => {
     signal.addEventListener('abort', () => resolve(), { once: true });
     consumer.on(consumer.events.CRASH, ({ payload }) => {
@@ -148,7 +155,8 @@ export async function followLabels(
     try {
       await consumer.connect();
       await consumer.subscribe({ topic, fromBeginning: true });
-      await consumer.run({
+      // Joining takes as long as a member that died is waited for.
+      const joining = consumer.run({
         eachBatch: async ({ batch, heartbeat }) => {
           const letters: DeadLetter[] = [];
           for (const { value, bytes, origin, beside } of await readBatch(options, reader, { batch, heartbeat }, signal)) {
@@ -159,6 +167,7 @@ export async function followLabels(
           if (letters.length > 0) await bury(letters);
         },
       });
+      await unlessAborted(joining, signal);
       if (!signal.aborted) await crashed;
     } finally {
       await consumer.disconnect();

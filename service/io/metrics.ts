@@ -4,6 +4,8 @@ import type { VerdictStore } from './verdict-store.ts';
 
 export interface Metrics {
   readonly registry: Registry;
+  /** Prometheus' text of what is counted, here or in all workers. */
+  text(): Promise<string>;
   readonly calls: Counter;
   readonly rejections: Counter<'code'>;
   readonly verdicts: Counter<'verdict'>;
@@ -12,8 +14,19 @@ export interface Metrics {
   readonly commitSeconds: Histogram;
   readonly batchRecords: Histogram;
   readonly lag: Gauge<'partition'>;
-  /** Set by whoever keeps a copy of the verdicts; ms since it was last up to date. */
-  staleness: { ms(): number };
+  readonly staleness: Staleness;
+}
+
+/** Set by whoever keeps a copy of verdicts that other processes make too. */
+export interface Staleness {
+  /** Ms since the copy was last known to be up to date; null where all verdicts are made here. */
+  ms(): number | null;
+}
+
+/** The same in seconds, as a header. */
+export function stalenessHeader({ staleness }: Pick<Metrics, 'staleness'>): Record<string, string> | null {
+  const ms = staleness.ms();
+  return ms === null ? null : { 'x-assay-staleness': (ms / 1000).toFixed(1) };
 }
 
 /** Counts one rejection under its code. */
@@ -55,18 +68,28 @@ export function createMetrics(population: Population, store: VerdictStore): Metr
       for (const [verdict, count] of Object.entries(store.counts)) this.set({ verdict }, count);
     },
   });
-  const staleness = { ms: () => 0 };
+  new Gauge({
+    name: 'assay_worker_info',
+    help: 'Always 1, for each process that answers',
+    labelNames: ['pid'],
+    registers,
+    collect() {
+      this.set({ pid: process.pid }, 1);
+    },
+  });
+  const staleness: Staleness = { ms: () => null };
   new Gauge({
     name: 'assay_verdicts_staleness_seconds',
     help: 'How long ago the verdicts held here were last known to be up to date',
     registers,
     aggregator: 'max',
     collect() {
-      this.set(staleness.ms() / 1000);
+      this.set((staleness.ms() ?? 0) / 1000);
     },
   });
   return {
     registry,
+    text: () => registry.metrics(),
     staleness,
     commitSeconds: new Histogram({
       name: 'assay_commit_seconds',
