@@ -91,11 +91,7 @@ async function serve({ workers }: { workers: number }): Promise<void> {
   const stop = new AbortController();
   // A second signal is not waited for.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
-  if (workers === 1 || cluster.isWorker) {
-    await (await createApp(config)).run(stop.signal);
-    // The channel to the primary would keep a worker alive.
-    return process.disconnect?.();
-  }
+  if (workers === 1 || cluster.isWorker) return (await createApp(config)).run(stop.signal);
   if (!config.KAFKA_BROKERS)
     throw new AssayError('ASSAY_CONFIG_INVALID', '--workers needs KAFKA_BROKERS: without Kafka one process holds all state');
   const log = (text: string) => console.error(`assay: ${text}`);
@@ -200,4 +196,6 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-program.parseAsync().catch(tell);
+await program.parseAsync().catch(tell);
+// The channel to its primary would keep a worker alive.
+if (cluster.isWorker) process.exit();

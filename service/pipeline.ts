@@ -99,7 +99,7 @@ function letterOf(rejection: Rejection, record: Incoming): DeadLetter {
 export interface Decided {
   readonly verdict: Verdict;
   /** The same verdict with what each feature contributed, which costs more than all before. */
-  explain(): Verdict;
+  readonly explain: () => Verdict;
 }
 
 /**
@@ -120,7 +120,11 @@ export function decideAll(
     const snapshot = snapshots[i]!;
     const before = newest.get(snapshot.clientId)?.verdict ?? standing(snapshot.clientId);
     const verdict = decide(snapshot, scored, null, before, context);
-    const explain = () => decide(snapshot, scored, classifier.explain(snapshot.vector), before, context);
+    let explained: Verdict | null = null;
+    const explain = () => {
+      explained ??= decide(snapshot, scored, classifier.explain(snapshot.vector), before, context);
+      return explained;
+    };
     newest.set(snapshot.clientId, { verdict, explain: scored.error ? () => verdict : explain });
     onVerdict?.(verdict);
   });

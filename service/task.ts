@@ -145,7 +145,7 @@ export class PartitionTask implements StreamTask {
     this.#standings.set(clientId, standingOf(verdict));
     this.#expiry.put(clientId, expiresAt);
     this.#decided.set(clientId, decided);
-    this.#options.store.put(verdict);
+    this.#options.store.put(verdict, decided.explain);
   }
 
   #forget(clientId: string): void {
@@ -178,7 +178,7 @@ export class PartitionTask implements StreamTask {
       const verdict = decided.explain();
       this.#decided.delete(clientId);
       this.#verdicts.set(clientId, verdict);
-      this.#options.store.put(verdict);
+      this.#options.store.complete(verdict);
     }
     return false;
   }

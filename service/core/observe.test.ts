@@ -66,14 +66,36 @@ describe('the limit on clients', () => {
     assert.equal(kept.length, suspects.length);
   });
 
-  test('of the harmless the one that has been silent longest goes', () => {
+  test('of those of whom little is known the one that came first goes', () => {
     const observer = createObserver({ maxClients: 10 });
-    for (let i = 0; i < 10; i++) observer.observe(callOf({ clientIp: address(i), time: NOON + (i === 4 ? 0 : 60_000) }));
-    observer.observe(callOf({ clientIp: address(99), time: NOON + 61_000 }));
-    const gone = Array.from({ length: 10 }, (_, i) => i).filter(
-      (i) => observer.dump(idOf(observer, { clientIp: address(i) })) === null,
-    );
-    assert.deepEqual(gone, [4]);
+    for (let i = 0; i < 11; i++) observer.observe(callOf({ clientIp: address(i), time: NOON + i }));
+    const gone = Array.from({ length: 11 }, (_, i) => i).filter((i) => !observer.has(idOf(observer, { clientIp: address(i) })));
+    assert.deepEqual(gone, [0]);
+  });
+
+  test('a flood of newcomers pushes out newcomers, not who has made a few calls, in this session or before', () => {
+    const told: string[] = [];
+    const observer = createObserver({ maxClients: 100, onEvict: (clientId) => told.push(clientId) });
+    const regular = (i: number) => ({ clientIp: `192.0.2.${i}` });
+    for (let i = 0; i < 40; i++) for (let n = 0; n < 4; n++) observer.observe(callOf({ ...regular(i), time: NOON + n }));
+    const later = NOON + 3 * 3600_000;
+    for (let i = 0; i < 20; i++) observer.observe(callOf({ ...regular(i), time: later }));
+    for (let i = 0; i < 5000; i++) observer.observe(callOf({ clientIp: address(i), time: later + i }));
+    const kept = Array.from({ length: 40 }, (_, i) => i).filter((i) => observer.has(idOf(observer, regular(i))));
+    assert.equal(kept.length, 40);
+    assert.deepEqual([observer.size, observer.evictions, told.length, new Set(told).size], [100, 4940, 4940, 4940]);
+  });
+
+  test('who is known leaves room for newcomers, and the longest silent of the known goes first', () => {
+    const observer = createObserver({ maxClients: 100 });
+    const known = (i: number) => ({ clientIp: `10.99.${i >> 8}.${i & 255}` });
+    for (let i = 0; i < 500; i++)
+      for (let n = 0; n < 4; n++) observer.observe(callOf({ ...known(i), time: NOON + i * 1000 + n }));
+    const held = (i: number) => observer.has(idOf(observer, known(i)));
+    assert.equal(observer.size, 100);
+    assert.ok(!held(0) && !held(300) && held(499));
+    for (let i = 0; i < 15; i++) observer.observe(callOf({ clientIp: address(i), time: NOON + 600_000 }));
+    for (let i = 0; i < 15; i++) assert.ok(observer.has(idOf(observer, { clientIp: address(i) })), `newcomer ${i}`);
   });
 
   test('a forgotten client comes back as a new one', () => {

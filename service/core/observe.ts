@@ -3,7 +3,7 @@
  * serving both go through here, so that there is one way from a call to a vector.
  */
 import type { Rejection } from './api-call.ts';
-import { C, type ClientRecord, RECORD_BYTES, RecordArena, T, U } from './client-record.ts';
+import { C, type ClientRecord, H, RECORD_BYTES, RecordArena, T, U } from './client-record.ts';
 import { COHORT, CohortTable, isCohortId, O, type PeersOf } from './cohort.ts';
 import type { ApiCall } from './contracts.ts';
 import { extract, FEATURES } from './features.ts';
@@ -31,7 +31,7 @@ export interface Observation {
 }
 
 export interface ObserverOptions extends IdentifierOptions {
-  /** Clients held at once; beyond it the one that has been idle longest of a few looked at is forgotten. */
+  /** Clients held at once; beyond it one is forgotten of which little is known, or that has been idle for long. */
   readonly maxClients?: number;
   /** Whether what a client's cohort does counts too, as it does by default. */
   readonly cohorts?: boolean;
@@ -56,14 +56,22 @@ export interface Observer {
   restore(id: string, bytes: Uint8Array): boolean;
 }
 
-/** Clients looked at when one must go. */
+/** Known clients looked at when one of them must go. */
 const EVICTION_SAMPLE = 16;
+/** Calls of a session from which on its client counts as known. */
+const KNOWN_CALLS = 4;
+/** Past sessions, of which a day halves the count. */
+const KNOWN_SESSIONS = 0.5;
+/** Of all clients; the others are kept for newcomers. */
+const KNOWN_SHARE = 0.8;
 
 class ClientTable implements Observer {
   readonly identifier: Identifier;
   readonly #maxClients: number;
   readonly #onEvict: (clientId: string) => void;
-  readonly #slots = new Map<string, number>();
+  /** Slots of clients of which little is known, in the order in which they came, and of the others. */
+  readonly #fresh = new Map<string, number>();
+  readonly #known = new Map<string, number>();
   readonly #arena = new RecordArena();
   readonly #cohorts: CohortTable | null;
   readonly #others = new Float32Array(O.size);
@@ -77,7 +85,7 @@ class ClientTable implements Observer {
   }
 
   get size(): number {
-    return this.#slots.size;
+    return this.#fresh.size + this.#known.size;
   }
 
   get evictions(): number {
@@ -110,12 +118,12 @@ class ClientTable implements Observer {
   }
 
   has(id: string): boolean {
-    return isCohortId(id) ? (this.#cohorts?.has(id) ?? false) : this.#slots.has(id);
+    return isCohortId(id) ? (this.#cohorts?.has(id) ?? false) : this.#find(id) !== undefined;
   }
 
   dump(id: string): Uint8Array | null {
     if (isCohortId(id)) return this.#cohorts?.dump(id) ?? null;
-    const slot = this.#slots.get(id);
+    const slot = this.#find(id);
     return slot === undefined ? null : this.#arena.bytes(slot).slice();
   }
 
@@ -130,26 +138,54 @@ class ClientTable implements Observer {
     return this.#arena.view(this.#slotOf(clientId));
   }
 
+  #find(clientId: string): number | undefined {
+    return this.#known.get(clientId) ?? this.#fresh.get(clientId);
+  }
+
   #slotOf(clientId: string): number {
-    const known = this.#slots.get(clientId);
-    if (known !== undefined) return known;
-    if (this.#slots.size >= this.#maxClients) this.#evict();
+    const found = this.#find(clientId);
+    if (found !== undefined) return found;
+    if (this.size >= this.#maxClients) this.#evict();
     const slot = this.#arena.take();
-    this.#slots.set(clientId, slot);
+    this.#fresh.set(clientId, slot);
     return slot;
   }
 
-  /** Of the oldest entries, forgets the one with the fewest failures and the longest silence; the others get a new turn. */
+  /**
+   * As in 2Q (Johnson & Shasha 1994) and S3-FIFO (Yang et al. 2023) a newcomer has to show something before it may push
+   * others out: a flood of clients of a call or two passes through the fresh ones and leaves the known ones alone.
+   */
   #evict(): void {
-    const sample = [...take(this.#slots, EVICTION_SAMPLE)];
+    for (const [clientId, slot] of this.#fresh) {
+      if (!isKnown(this.#arena.view(slot))) {
+        this.#forget(this.#fresh, clientId, slot);
+        return;
+      }
+      this.#fresh.delete(clientId);
+      const isFull = this.#known.size >= KNOWN_SHARE * this.#maxClients;
+      if (isFull) this.#evictKnown();
+      this.#known.set(clientId, slot);
+      if (isFull) return;
+    }
+    this.#evictKnown();
+  }
+
+  /** Of those that have been known longest, forgets the one with the fewest failures and the longest silence; the others get a new turn. */
+  #evictKnown(): void {
+    const sample = [...take(this.#known, EVICTION_SAMPLE)];
     const [victim] = sample.toSorted(([, a], [, b]) => this.#worth(a) - this.#worth(b));
     for (const [clientId, slot] of sample) {
-      this.#slots.delete(clientId);
-      if (clientId === victim![0]) this.#arena.give(slot);
-      else this.#slots.set(clientId, slot);
+      this.#known.delete(clientId);
+      this.#known.set(clientId, slot);
     }
+    this.#forget(this.#known, ...victim!);
+  }
+
+  #forget(from: Map<string, number>, clientId: string, slot: number): void {
+    from.delete(clientId);
+    this.#arena.give(slot);
     this.#evictions++;
-    this.#onEvict(victim![0]);
+    this.#onEvict(clientId);
   }
 
   #worth(slot: number): number {
@@ -157,6 +193,11 @@ class ClientTable implements Observer {
     // A failure weighs as much as a minute of silence.
     return t[T.last]! + 60_000 * c[C.maxFailRun]!;
   }
+}
+
+/** Whether a record says enough to be kept before one that says nothing yet; each of these costs its client calls. */
+function isKnown({ c, h, u }: ClientRecord): boolean {
+  return c[C.calls]! >= KNOWN_CALLS || h[H.sessions]! >= KNOWN_SESSIONS || u[U.signalsSeen] !== 0;
 }
 
 function* take<V>(items: Iterable<V>, n: number): Generator<V> {

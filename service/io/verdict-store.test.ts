@@ -45,6 +45,24 @@ describe('the newest verdict of a client', () => {
     assert.deepEqual(store.list(null, 10), [second]);
   });
 
+  test('is explained by whoever asks first, and only then', () => {
+    let asked = 0;
+    const full = verdictOf('a', { reasons: [reasonOf('one')] });
+    const store = new VerdictStore();
+    store.put(verdictOf('a'), () => {
+      asked++;
+      return full;
+    });
+    assert.deepEqual(store.standing('a')?.verdict, 'good');
+    assert.equal(asked, 0);
+    assert.equal(store.get('a')!.headers['x-assay-reasons'], 'one');
+    assert.deepEqual(JSON.parse(store.get('a')!.body), full);
+    assert.equal(asked, 1);
+    store.put(verdictOf('b'), () => assert.fail('it was completed before'));
+    store.complete(verdictOf('b', { reasons: [reasonOf('two')] }));
+    assert.equal(store.get('b')!.headers['x-assay-reasons'], 'two');
+  });
+
   test('is null for a client that is not held', () => {
     const store = storeOf([verdictOf('a')]);
     assert.equal(store.get('b'), null);
@@ -98,6 +116,27 @@ describe('the limit', () => {
     );
     assert.deepEqual(store.counts, { good: 3, bad: 0, unsure: 0 });
     assert.deepEqual(idsOf(store.list(null, 10)), ['a', 'd', 'e']);
+  });
+
+  test('a flood of newcomers pushes out newcomers, not who is bad or has made a few calls', () => {
+    const steady = [verdictOf('bad', { verdict: 'bad' }), verdictOf('old', { calls: 4 })];
+    const store = storeOf([...steady, ...Array.from({ length: 100 }, (_, i) => verdictOf(`new${i}`, { calls: 1 }))], 10);
+    assert.deepEqual(
+      steady.map(({ clientId }) => store.get(clientId)?.verdict),
+      steady,
+    );
+    assert.equal([...store.all()].length, 10);
+  });
+
+  test('who stays leaves room for newcomers', () => {
+    const store = storeOf(
+      Array.from({ length: 100 }, (_, i) => verdictOf(`old${i}`, { calls: 9 })),
+      10,
+    );
+    store.put(verdictOf('new', { calls: 1 }));
+    store.put(verdictOf('new2', { calls: 1 }));
+    assert.ok(store.get('new') && store.get('new2'));
+    assert.equal([...store.all()].length, 10);
   });
 
   test('a client that is there already pushes nobody out', () => {

@@ -1,4 +1,4 @@
-/** The newest verdict of every client, in memory and ready to send: a look-up computes nothing. */
+/** The newest verdict of every client, in memory; once it was asked for it is ready to send. */
 import type { Verdict, VerdictName } from '../core/contracts.ts';
 import type { Standing } from '../core/verdict.ts';
 
@@ -11,6 +11,45 @@ export interface StoredVerdict {
   readonly denies: boolean;
 }
 
+/** Made ready by whoever asks first: most verdicts are overtaken before anyone does. */
+class Stored implements StoredVerdict {
+  /** Without what costs to explain; for all that does not ask why. */
+  readonly plain: Verdict;
+  #explain: (() => Verdict) | null;
+  #verdict: Verdict;
+  #body: string | null = null;
+  #headers: Record<string, string> | null = null;
+
+  constructor(verdict: Verdict, explain: (() => Verdict) | null) {
+    this.plain = verdict;
+    this.#verdict = verdict;
+    this.#explain = explain;
+  }
+
+  get verdict(): Verdict {
+    if (this.#explain) [this.#verdict, this.#explain] = [this.#explain(), null];
+    return this.#verdict;
+  }
+
+  complete(verdict: Verdict): void {
+    if (verdict.id === this.plain.id) [this.#verdict, this.#explain] = [verdict, null];
+  }
+
+  get body(): string {
+    this.#body ??= JSON.stringify(this.verdict);
+    return this.#body;
+  }
+
+  get headers(): Record<string, string> {
+    this.#headers ??= headersOf(this.verdict);
+    return this.#headers;
+  }
+
+  get denies(): boolean {
+    return this.plain.action === 'deny' && this.plain.mode === 'live';
+  }
+}
+
 type Listener = (stored: StoredVerdict) => void;
 
 /** How many clients a list can show of each verdict: those that changed last. */
@@ -18,23 +57,29 @@ const MAX_LISTED = 10_000;
 
 export class VerdictStore {
   readonly #limit: number;
-  readonly #verdicts = new Map<string, StoredVerdict>();
+  /** Of clients of a few calls that nothing is held against, and of the others, each in the order in which they were scored. */
+  readonly #fresh = new Map<string, Stored>();
+  readonly #kept = new Map<string, Stored>();
   readonly #recent: Record<VerdictName, Map<string, null>> = { good: new Map(), bad: new Map(), unsure: new Map() };
   readonly #counts: Record<VerdictName, number> = { good: 0, bad: 0, unsure: 0 };
   readonly #listeners = new Set<Listener>();
 
-  /** @param limit most clients held; beyond it the one that was scored longest ago goes */
+  /**
+   * @param limit most clients held; beyond it the one that was scored longest ago goes, of those of a few calls where these are
+   * more than a fifth: a flood of newcomers pushes out newcomers
+   */
   constructor(limit = 200_000) {
     this.#limit = limit;
   }
 
-  put(verdict: Verdict): void {
+  /** @param explain the same verdict with what costs to explain, where `verdict` is without; asked at most once */
+  put(verdict: Verdict, explain: (() => Verdict) | null = null): void {
     const { clientId } = verdict;
-    const before = this.#verdicts.get(clientId);
-    if (before) this.#forget(before.verdict);
-    else if (this.#verdicts.size >= this.#limit) this.#forget(this.#verdicts.values().next().value!.verdict);
-    const stored = prepare(verdict);
-    this.#verdicts.set(clientId, stored);
+    const before = this.#find(clientId);
+    if (before) this.#forget(before.plain);
+    else if (this.#fresh.size + this.#kept.size >= this.#limit) this.#forget(this.#oldest());
+    const stored = new Stored(verdict, explain);
+    (isFresh(verdict) ? this.#fresh : this.#kept).set(clientId, stored);
     this.#counts[verdict.verdict]++;
     const recent = this.#recent[verdict.verdict];
     recent.set(clientId, null);
@@ -42,29 +87,43 @@ export class VerdictStore {
     for (const listener of this.#listeners) listener(stored);
   }
 
+  /** The verdict that was put without what costs to explain, now with it; so that what explains it is held no longer. */
+  complete(verdict: Verdict): void {
+    this.#find(verdict.clientId)?.complete(verdict);
+  }
+
   /** Forgets a client whose verdict was erased. */
   remove(clientId: string): void {
-    const stored = this.#verdicts.get(clientId);
-    if (stored) this.#forget(stored.verdict);
+    const stored = this.#find(clientId);
+    if (stored) this.#forget(stored.plain);
+  }
+
+  #oldest(): Verdict {
+    const isCrowded = this.#fresh.size > FRESH_SHARE * this.#limit || this.#kept.size === 0;
+    return (isCrowded ? this.#fresh : this.#kept).values().next().value!.plain;
   }
 
   #forget({ clientId, verdict }: Verdict): void {
-    this.#verdicts.delete(clientId);
+    if (!this.#fresh.delete(clientId)) this.#kept.delete(clientId);
     this.#recent[verdict].delete(clientId);
     this.#counts[verdict]--;
   }
 
-  get(clientId: string): StoredVerdict | null {
-    return this.#verdicts.get(clientId) ?? null;
+  #find(clientId: string): Stored | undefined {
+    return this.#kept.get(clientId) ?? this.#fresh.get(clientId);
   }
 
-  /** All that are held, those scored longest ago first. */
+  get(clientId: string): StoredVerdict | null {
+    return this.#find(clientId) ?? null;
+  }
+
+  /** All that are held. */
   *all(): Generator<Verdict> {
-    for (const { verdict } of this.#verdicts.values()) yield verdict;
+    for (const { verdict } of [...this.#fresh.values(), ...this.#kept.values()]) yield verdict;
   }
 
   standing(clientId: string): Standing | null {
-    return this.#verdicts.get(clientId)?.verdict ?? null;
+    return this.#find(clientId)?.plain ?? null;
   }
 
   get counts(): Readonly<Record<VerdictName, number>> {
@@ -76,7 +135,7 @@ export class VerdictStore {
     const names: VerdictName[] = only ? [only] : ['bad', 'unsure', 'good'];
     const newest = names.flatMap((name) => [...this.#recent[name].keys()].slice(-limit));
     return newest
-      .map((clientId) => this.#verdicts.get(clientId)!.verdict)
+      .map((clientId) => this.get(clientId)!.verdict)
       .sort((a, b) => b.time - a.time || (a.clientId < b.clientId ? -1 : 1))
       .slice(0, limit);
   }
@@ -88,19 +147,23 @@ export class VerdictStore {
   }
 }
 
+const FRESH_SHARE = 0.2;
+const FRESH_CALLS = 4;
+
+function isFresh({ verdict, calls }: Verdict): boolean {
+  return calls < FRESH_CALLS && verdict !== 'bad';
+}
+
 const MAX_HEADER_REASONS = 3;
 
-function prepare(verdict: Verdict): StoredVerdict {
-  const reasons = verdict.reasons.slice(0, MAX_HEADER_REASONS).map((reason) => reason.name);
+function headersOf({ verdict, score, reasons, id }: Verdict): Record<string, string> {
   return {
-    verdict,
-    body: JSON.stringify(verdict),
-    headers: {
-      'x-assay-verdict': verdict.verdict,
-      'x-assay-score': verdict.score === null ? '' : verdict.score.toFixed(4),
-      'x-assay-reasons': reasons.join(','),
-      'x-assay-decision': verdict.id,
-    },
-    denies: verdict.action === 'deny' && verdict.mode === 'live',
+    'x-assay-verdict': verdict,
+    'x-assay-score': score === null ? '' : score.toFixed(4),
+    'x-assay-reasons': reasons
+      .slice(0, MAX_HEADER_REASONS)
+      .map(({ name }) => name)
+      .join(','),
+    'x-assay-decision': id,
   };
 }
