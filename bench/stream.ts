@@ -57,8 +57,8 @@ async function produce(options: KafkaOptions): Promise<void> {
   for await (const { call } of loadCalls({ seed: 4242, clients: Number(flags.clients) })) {
     messages.push({ key: identifier.identify(call).clientId, value: encodeCall(call) });
     count++;
-    if (messages.length === 5000 || count === CALLS) await producer.send({ topic: options.topics.calls, messages });
-    if (messages.length === 5000) messages = [];
+    if (messages.length === 1000 || count === CALLS) await producer.send({ topic: options.topics.calls, messages });
+    if (messages.length === 1000) messages = [];
     if (count === CALLS) break;
   }
   if (count < CALLS) throw new Error(`the simulator gave ${count} calls only`);
