@@ -108,14 +108,11 @@ class Router {
   }
 }
 
-/** A call as the router wrote it, with what came beside it before; as it is where it was not routed. */
-export function unroute({ key, value, headers }: Pick<Message, 'key' | 'value' | 'headers'>, origin: string): Incoming {
-  const bytes = (value as Buffer | null) ?? EMPTY;
+/** A call as the router wrote it, with what came beside it before; as it is where it was written by someone else. */
+export function unroute({ key, headers }: Pick<Message, 'key' | 'headers'>, record: Incoming): Incoming {
   const route = headers?.[ROUTE_HEADER];
-  if (route === undefined) return { bytes, origin, key: key as Buffer | null, headers: headers as Headers };
+  if (route === undefined) return record;
   const text = textOf(route as Headers[string]);
   const identity = { clientId: String(key), strength: Number(text[0]) };
-  return { bytes, origin: text.slice(2), ...unpackBeside(headers as Headers), identity };
+  return { bytes: record.bytes, origin: text.slice(2), ...unpackBeside(headers as Headers), identity };
 }
-
-const EMPTY = new Uint8Array(0);

@@ -60,6 +60,7 @@ const MAX_WAITING = 50_000;
 const FETCH_BYTES = 1024 * 1024;
 const FETCH_WAIT_MS = 50;
 const REOPEN_MS = 1000;
+const EMPTY = new Uint8Array(0);
 
 /**
  * Reads and scores until `signal` aborts; then commits what has been done and leaves the group.
@@ -181,6 +182,9 @@ class Stream {
       }
     }
     for (const partition of partitions) this.#opening.delete(partition);
+    // Some may have gone and come back meanwhile.
+    const left = partitions.filter((partition) => this.#assigned.has(partition) && !this.#runs.has(partition));
+    if (left.length > 0 && !this.#isStopping) await this.#open(left);
     // Those that went to others too: kafkajs remembers a pause for when they come back.
     this.#consumer.resume([{ topic, partitions: [...partitions] }]);
   }
@@ -301,7 +305,10 @@ class Stream {
   }
 
   #recordOf(message: KafkaMessage, partition: number): Incoming {
-    return unroute(message, `${this.#options.topic}/${partition}@${message.offset}`);
+    const { topic, topics } = this.#options;
+    const record = { bytes: message.value ?? EMPTY, origin: `${topic}/${partition}@${message.offset}` };
+    // Whose a call is, only the router is believed.
+    return topics.routed === null ? { ...record, key: message.key, headers: message.headers } : unroute(message, record);
   }
 
   /** While the registry is away everything waits. */
@@ -363,6 +370,7 @@ class Stream {
     // In turn with reading, so that nobody waits for all of it at once.
     for (let isMore = true; isMore; )
       await this.#inTurn(() => {
+        run.task.decide();
         isMore = run.task.explain(STRETCH_VERDICTS);
       });
     const { partition, waiting: records, position } = run;
@@ -379,6 +387,7 @@ class Stream {
 
   /** The state in memory is ahead of what Kafka holds: it is dropped, and the task opened again where it is still ours. */
   #lose(run: Run, error: Error): void {
+    if (this.#runs.get(run.partition) !== run) return;
     this.#notice(`partition ${run.partition} of ${this.#options.topic}: its transaction failed: ${error.message}`);
     void this.#close(run);
     if (this.#assigned.has(run.partition) && !this.#isStopping) void this.#open([run.partition]).catch(this.#fail);

@@ -8,7 +8,14 @@ import type { LinkChange } from '../core/identify.ts';
 import type { Beside, DeadLetter } from '../core/source.ts';
 import { unlessAborted } from './abort.ts';
 import { createLabelReader, createVerdictReader, type RecordReader, registerContracts } from './avro.ts';
-import { createClient, type KafkaOptions, prepareWithPatience, REGISTRY_PATIENCE_MS, withKafka } from './kafka-client.ts';
+import {
+  createClient,
+  type KafkaOptions,
+  prepareWithPatience,
+  REGISTRY_PATIENCE_MS,
+  throughOutage,
+  withKafka,
+} from './kafka-client.ts';
 import { type LogReader, openLog } from './kafka-log.ts';
 import { type RouterOptions, runRouter } from './kafka-router.ts';
 import { createKafkaSink, type KafkaSink } from './kafka-sink.ts';
@@ -48,7 +55,7 @@ export async function connectKafka(options: KafkaOptions): Promise<KafkaConnecti
     route: async (work, signal) => {
       if (routed !== null) await runRouter({ ...options, ...work }, signal);
     },
-    follow: (copy) => followShared(options, copy),
+    follow: (copy) => throughOutage('reading the verdicts', options, () => followShared(options, copy)),
     followLabels: (onLabel, signal) => followLabels(options, onLabel, sink.bury, signal),
   };
 }
