@@ -86,7 +86,10 @@ for (const [name, [description, script]] of Object.entries(SCRIPTS))
     .argument('[options...]')
     .action((options: string[]) => runScript(script, options));
 
+let isServing = false;
+
 async function serve({ workers }: { workers: number }): Promise<void> {
+  isServing = true;
   const config = readConfig();
   const stop = new AbortController();
   // A second signal is not waited for.
@@ -197,5 +200,6 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 await program.parseAsync().catch(tell);
-// The channel to its primary would keep a worker alive.
-if (cluster.isWorker) process.exit();
+// All is closed by now. What would keep the process alive is a worker's channel to its primary, or a connection to Kafka that
+// the client makes once more because it was trying again when it was closed.
+if (isServing) process.exit();
