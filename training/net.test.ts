@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { createRandom } from '../datasets/simulator/random.ts';
 import { rocAuc } from '../service/core/evaluation.ts';
-import { attribute, forward } from '../service/core/model.ts';
+import { createAttribution } from '../service/core/explain.ts';
+import { forward } from '../service/core/model.ts';
 import { loadTensorFlow, type TensorFlow } from '../service/io/tensorflow.ts';
 import {
   createMembers,
@@ -35,6 +36,12 @@ const OPTIONS: NetOptions = {
 };
 
 /** Bad where two inputs have the same sign, which no single one of them tells. */
+/** An encoding that changes nothing. */
+const AS_IT_IS = {
+  edges: [0, 1, 2, 3].map(() => [-10, 10]),
+  scaling: { mean: Array(4).fill(0.5), deviation: Array(4).fill(0.05), clip: 10 },
+};
+
 function sample(seed: number, rows: number): Rows {
   const random = createRandom(seed);
   const x = Float32Array.from({ length: rows * 4 }, () => random.normal());
@@ -120,10 +127,11 @@ for (const backend of ['wasm', 'cpu'] as const)
       const [bad, family] = model.predict(tf.tensor2d(test.x, [50, 4])) as TensorFlow.Tensor[];
       assert.deepEqual(family!.shape, [50, 3]);
       const dense = denseOf(members);
+      const attribute = createAttribution(AS_IT_IS, dense);
       bad!.dataSync().forEach((value, i) => {
         assert.ok(Math.abs(value - logits[i]!) < 1e-4);
         const x = Float64Array.from(test.x.subarray(i * 4, i * 4 + 4));
-        const parts = attribute(dense, x).reduce((sum, part) => sum + part, forward(dense, new Float64Array(4)));
+        const parts = attribute(x).reduce((sum, part) => sum + part, forward(dense, new Float64Array(4)));
         assert.ok(Math.abs(parts - logits[i]!) < 1e-4);
       });
       model.dispose();

@@ -1,11 +1,10 @@
 /** Other ways to divide what there is into what is learnt and what is judged, and what the features are worth. */
 import { join } from 'node:path';
 import { readConfig } from '../service/config.ts';
-import { createEncoder, sumByFeature } from '../service/core/encoding.ts';
 import { AssayError } from '../service/core/errors.ts';
 import { rocAuc, wilsonInterval } from '../service/core/evaluation.ts';
+import { createAttribution } from '../service/core/explain.ts';
 import { featureNames } from '../service/core/features.ts';
-import { attribute } from '../service/core/model.ts';
 import { packageRoot } from '../service/io/package-root.ts';
 import { scoreFiles } from '../service/score.ts';
 import type { Comparison } from './comparators.ts';
@@ -158,14 +157,11 @@ const EXPLAINED_ROWS = 2000;
 /** Share of each feature in the net's contributions and in the gain of LightGBM's trees, largest difference first. */
 export function weighFeatures(examples: Examples, net: Fitted, range: readonly number[], comparisons: readonly Comparison[]) {
   const trees = comparisons.find(({ importance }) => importance !== null)?.importance ?? null;
-  const dense = denseOf(net.members);
-  const encoder = createEncoder(net.encoding);
+  const attribute = createAttribution(net.encoding, denseOf(net.members));
   const { width, x } = examples;
   const shares = new Float64Array(width);
   for (const row of sampleRows(range, EXPLAINED_ROWS, 1)) {
-    const encoded = new Float32Array(encoder.columns);
-    encoder.encode(x.subarray(row * width, (row + 1) * width), 1, encoded);
-    sumByFeature(encoder, attribute(dense, Float64Array.from(encoded))).forEach((part, i) => {
+    attribute(x.subarray(row * width, (row + 1) * width)).forEach((part, i) => {
       shares[i]! += Math.abs(part);
     });
   }

@@ -42,89 +42,44 @@ export function createEncoder({
   readonly scaling: Scaling | null;
 }): Encoder {
   const width = edges.length;
-  const stretches = edges.flatMap((of, feature) =>
-    of.slice(1).map((high, i) => ({ feature, low: of[i]!, length: high - of[i]! })),
-  );
-  const columns = stretches.length;
-  const featureOf = Int32Array.from(stretches, ({ feature }) => feature);
-  const low = Float64Array.from(stretches, (stretch) => stretch.low);
-  const length = Float64Array.from(stretches, (stretch) => stretch.length);
+  const featureOf = Int32Array.from(edges.flatMap((of, feature) => of.slice(1).fill(feature)));
+  const first = edges.map((_, feature) => featureOf.indexOf(feature));
+  const columns = featureOf.length;
+  const columnOf = scaling ? scaledTo.bind(null, scaling) : (_column: number, share: number) => bounded(share);
+  // Most features of most sessions are below their lowest edge.
+  const lowest = Float32Array.from({ length: columns }, (_, column) => columnOf(column, 0));
+  const encodeFeature = (feature: number, value: number, out: Float32Array, at: number) => {
+    const of = edges[feature]!;
+    const column = first[feature]!;
+    for (let i = 1; i < of.length; i++) {
+      const low = of[i - 1]!;
+      out[at + column + i - 1] = columnOf(column + i - 1, (value - low) / (of[i]! - low));
+    }
+  };
   return {
     width,
     columns,
     featureOf,
     encode(vectors, rows, out) {
-      for (let i = 0, k = 0; i < rows; i++)
-        for (let j = 0; j < columns; j++, k++)
-          out[k] = Math.max(0, Math.min(1, (vectors[i * width + featureOf[j]!]! - low[j]!) / length[j]!));
-      if (scaling) scale(scaling, out, rows, out);
+      for (let i = 0; i < rows; i++) {
+        out.set(lowest, i * columns);
+        for (let f = 0; f < width; f++) {
+          const value = vectors[i * width + f]!;
+          if (!(value <= edges[f]![0]!)) encodeFeature(f, value, out, i * columns);
+        }
+      }
     },
   };
 }
 
-/**
- * What each feature of a vector adds to the inputs of a net's first layer, a row of `units` each, without going through all
- * columns: those of a feature lie wholly below its value or wholly above, but for one, and what they add is known beforehand.
- *
- * @param kernel of the first layer, a row of `units` a column
- */
-export function createPartsOf(
-  encoding: Encoding,
-  kernel: Float64Array,
-  units: number,
-): (vector: ArrayLike<number>) => Float64Array {
-  const { edges } = encoding;
-  let first = 0;
-  const features = edges.map((of) => {
-    const feature = { edges: of, first, sums: sumsOf(encoding, kernel, units, first, of.length - 1) };
-    first += of.length - 1;
-    return feature;
-  });
-  return (vector) => {
-    const parts = new Float64Array(edges.length * units);
-    features.forEach((feature, f) => {
-      const value = vector[f]!;
-      const below = countBelow(feature.edges, value);
-      parts.set(feature.sums.subarray(below * units, (below + 1) * units), f * units);
-      if (below === feature.edges.length - 1) return;
-      const column = feature.first + below;
-      const [low, high] = [feature.edges[below]!, feature.edges[below + 1]!];
-      const share = scaledTo(encoding, column, (value - low) / (high - low)) - scaledTo(encoding, column, 0);
-      if (share !== 0) for (let i = 0; i < units; i++) parts[f * units + i]! += share * kernel[column * units + i]!;
-    });
-    return parts;
-  };
+/** The value of a column of which the session's own value covers `share`, which may lie outside 0 to 1. */
+export function scaledTo({ mean, deviation, clip }: Scaling, column: number, share: number): number {
+  return Math.fround(Math.max(-clip, Math.min(clip, (bounded(share) - mean[column]!) / deviation[column]!)));
 }
 
-/** How many of a feature's stretches end at or below the value. */
-function countBelow(edges: readonly number[], value: number): number {
-  let count = 0;
-  while (count < edges.length - 1 && value >= edges[count + 1]!) count++;
-  return count;
-}
-
-/** What `count` columns add together, a row for each number of them that lie wholly below the value. */
-function sumsOf(encoding: Encoding, kernel: Float64Array, units: number, first: number, count: number): Float64Array {
-  const sums = new Float64Array((count + 1) * units);
-  for (let below = 0; below <= count; below++)
-    for (let column = first; column < first + count; column++) {
-      const value = scaledTo(encoding, column, column < first + below ? 1 : 0);
-      for (let i = 0; i < units; i++) sums[below * units + i]! += value * kernel[column * units + i]!;
-    }
-  return sums;
-}
-
-/** A column's value as `encode` makes it, in the same precision. */
-function scaledTo({ scaling: { mean, deviation, clip } }: Encoding, column: number, value: number): number {
-  const raw = Math.fround(Math.max(0, Math.min(1, value)));
-  return Math.fround(Math.max(-clip, Math.min(clip, (raw - mean[column]!) / deviation[column]!)));
-}
-
-/** Sums what columns contribute by feature. */
-export function sumByFeature({ width, featureOf }: Encoder, ofColumns: ArrayLike<number>): Float64Array {
-  const sums = new Float64Array(width);
-  for (let j = 0; j < featureOf.length; j++) sums[featureOf[j]!]! += ofColumns[j]!;
-  return sums;
+/** In the precision in which the net sees it. */
+function bounded(share: number): number {
+  return Math.fround(Math.max(0, Math.min(1, share)));
 }
 
 /** @throws AssayError ASSAY_MODEL_MALFORMED */

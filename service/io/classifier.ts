@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import { createEncoder, createPartsOf, scale } from '../core/encoding.ts';
+import { createEncoder, scale } from '../core/encoding.ts';
 import { AssayError } from '../core/errors.ts';
+import { createAttribution } from '../core/explain.ts';
 import { featureSet } from '../core/features.ts';
-import { attributeParts, calibrate, type DenseNet, forward, type Manifest, readManifest } from '../core/model.ts';
+import { calibrate, type DenseNet, forward, type Manifest, readManifest } from '../core/model.ts';
 import type { Explanation, Scored } from '../core/verdict.ts';
 import { packageRoot } from './package-root.ts';
 import { type BackendName, loadTensorFlow, type TensorFlow } from './tensorflow.ts';
@@ -138,7 +139,7 @@ function createClassifier(tf: typeof TensorFlow, model: TensorFlow.LayersModel, 
   const whitening = directions.length > 0 ? tf.tensor2d(directions).transpose() : tf.zeros([width, 1]);
   const net = denseNet(model);
   const baseLogOdds = calibration.slope * forward(net, new Float64Array(columns)) + calibration.intercept;
-  const partsOf = createPartsOf(manifest.encoding, net.kernel1, net.bias1.length);
+  const attribute = createAttribution(manifest.encoding, net);
   const encoded = new Float32Array(BATCH_ROWS * columns);
   const scaled = new Float32Array(BATCH_ROWS * width);
 
@@ -174,8 +175,7 @@ function createClassifier(tf: typeof TensorFlow, model: TensorFlow.LayersModel, 
       return scored;
     },
     explain(vector) {
-      const shares = attributeParts(net, partsOf(vector));
-      return { baseLogOdds, contributions: shares.map((share) => calibration.slope * share) };
+      return { baseLogOdds, contributions: attribute(vector).map((share) => calibration.slope * share) };
     },
   };
 }
