@@ -1,5 +1,6 @@
 /** One server for `npm run bench`, in a process of its own: Assay's look-ups, or a bare Fastify route to hold them against. */
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { fastify } from 'fastify';
 import type { Verdict } from '../service/core/contracts.ts';
 import { createObserver } from '../service/core/observe.ts';
@@ -9,6 +10,9 @@ import { createMetrics } from '../service/io/metrics.ts';
 import { packageRoot } from '../service/io/package-root.ts';
 import { splitBody } from '../service/io/post-body.ts';
 import { VerdictStore } from '../service/io/verdict-store.ts';
+
+// As main.ts does.
+setFlagsFromString('--no-allocation-site-pretenuring');
 
 const verdict: Verdict = {
   id: 'bench.0.13',

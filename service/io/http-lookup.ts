@@ -18,11 +18,12 @@ export interface LookupDeps {
 }
 
 const MAX_CLIENTS = 1000;
+const MAX_CLIENT_ID_CHARS = 128;
 const DEFAULT_CLIENTS = 50;
 const MIB = 2 ** 20;
 
 const VerdictFilter = Type.Optional(Type.Enum(['good', 'bad', 'unsure'], { description: 'Only these' }));
-const ClientParams = Type.Object({ clientId: Type.String({ minLength: 1, maxLength: 128 }) });
+const ClientParams = Type.Object({ clientId: Type.String({ minLength: 1, maxLength: MAX_CLIENT_ID_CHARS }) });
 const ListQuery = Type.Object({
   verdict: VerdictFilter,
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_CLIENTS, default: DEFAULT_CLIENTS })),
@@ -60,12 +61,19 @@ const NO_ATTRIBUTES: Omit<ClientAttributes, 'clientIp'> = {
   tenant: null,
 };
 
+function checkClientParams(value: Static<typeof ClientParams>) {
+  if (value.clientId.length <= MAX_CLIENT_ID_CHARS) return { value };
+  return { error: new Error(`params/clientId must not have more than ${MAX_CLIENT_ID_CHARS} characters`) };
+}
+
 export async function addLookups(app: FastifyInstance, deps: LookupDeps, errors: Record<number, TSchema>): Promise<void> {
   const { store, identifier, metrics, now } = deps;
 
   app.get<{ Params: Static<typeof ClientParams> }>(
     '/v1/clients/:clientId/verdict',
     {
+      // Checking by schema would take longer than all else.
+      validatorCompiler: () => checkClientParams,
       schema: {
         tags: ['verdicts'],
         summary: 'The newest verdict of a client',

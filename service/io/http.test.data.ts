@@ -72,6 +72,8 @@ export function createTestApp(t: TestContext, overrides: Partial<HttpDeps> = {})
 }
 
 /** How often gateways were answered so. */
-export async function countDecisions({ decisions }: Metrics, result: string): Promise<number> {
-  return (await decisions.get()).values.find(({ labels }) => labels.result === result)?.value ?? 0;
+export async function countDecisions({ registry }: Metrics, result: string): Promise<number> {
+  return (
+    (await registry.getSingleMetric('assay_authz_total')!.get()).values.find(({ labels }) => labels.result === result)?.value ?? 0
+  );
 }

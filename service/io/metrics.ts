@@ -2,6 +2,8 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ErrorCode } from '../core/errors.ts';
 import type { VerdictStore } from './verdict-store.ts';
 
+export type Decision = 'allow' | 'deny' | 'shadow' | 'expired' | 'unknown' | 'error';
+
 export interface Metrics {
   readonly registry: Registry;
   /** Prometheus' text of what is counted, here or in all workers. */
@@ -9,7 +11,8 @@ export interface Metrics {
   readonly calls: Counter;
   readonly rejections: Counter<'code'>;
   readonly verdicts: Counter<'verdict'>;
-  readonly decisions: Counter<'result'>;
+  /** Answers to gateways so far: plain numbers, since counting one by its label takes a twentieth of an answer. */
+  readonly decisions: Record<Decision, number>;
   readonly deliverySeconds: Histogram;
   readonly commitSeconds: Histogram;
   readonly batchRecords: Histogram;
@@ -112,7 +115,7 @@ export function createMetrics(population: Population, store: VerdictStore): Metr
     calls: new Counter({ name: 'assay_calls_total', help: 'Calls accepted', registers }),
     rejections: new Counter({ name: 'assay_rejections_total', help: 'Records rejected', labelNames: ['code'], registers }),
     verdicts: new Counter({ name: 'assay_verdicts_total', help: 'Verdicts made', labelNames: ['verdict'], registers }),
-    decisions: new Counter({ name: 'assay_authz_total', help: 'Answers to gateways', labelNames: ['result'], registers }),
+    decisions: countDecisions(registers),
     deliverySeconds: new Histogram({
       name: 'assay_delivery_seconds',
       help: 'From a batch being read to its verdicts being kept and published',
@@ -120,4 +123,19 @@ export function createMetrics(population: Population, store: VerdictStore): Metr
       registers,
     }),
   };
+}
+
+function countDecisions(registers: Registry[]): Record<Decision, number> {
+  const decisions: Record<Decision, number> = { allow: 0, deny: 0, shadow: 0, expired: 0, unknown: 0, error: 0 };
+  new Counter({
+    name: 'assay_authz_total',
+    help: 'Answers to gateways',
+    labelNames: ['result'] as const,
+    registers,
+    collect() {
+      this.reset();
+      for (const [result, count] of Object.entries(decisions)) this.inc({ result }, count);
+    },
+  });
+  return decisions;
 }
