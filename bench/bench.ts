@@ -44,18 +44,27 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }
 
-type Measure = () => Promise<number>;
+/** A number for each unit. */
+type Measure = () => Promise<readonly number[]>;
 
 /** Runs both in turn: one round to warm up, then ROUNDS that count. */
-async function compare(name: string, unit: string, ours: Measure, against: string, theirs: Measure): Promise<Comparison> {
-  const pairs: [number, number][] = [];
+async function compare(
+  name: string,
+  units: readonly string[],
+  ours: Measure,
+  against: string,
+  theirs: Measure,
+): Promise<Comparison[]> {
+  const pairs: [readonly number[], readonly number[]][] = [];
   for (let round = 0; round <= ROUNDS; round++) {
-    const pair: [number, number] = [await ours(), await theirs()];
+    const pair: [readonly number[], readonly number[]] = [await ours(), await theirs()];
     if (round > 0) pairs.push(pair);
   }
-  const ratios = pairs.map(([a, b]) => a / b);
-  const ratio = { median: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) };
-  return { name, unit, ours: median(pairs.map(([a]) => a)), against, theirs: median(pairs.map(([, b]) => b)), ratio };
+  return units.map((unit, i) => {
+    const ratios = pairs.map(([a, b]) => a[i]! / b[i]!);
+    const ratio = { median: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) };
+    return { name, unit, ours: median(pairs.map(([a]) => a[i]!)), against, theirs: median(pairs.map(([, b]) => b[i]!)), ratio };
+  });
 }
 
 async function simulate(): Promise<Incoming[]> {
@@ -79,7 +88,7 @@ async function compareInProcess(records: Incoming[]): Promise<Comparison[]> {
     return async () => {
       const startedAt = performance.now();
       for (const record of records) work(record);
-      return perSecond(records.length, startedAt);
+      return [perSecond(records.length, startedAt)];
     };
   };
   const source: Source = {
@@ -93,21 +102,21 @@ async function compareInProcess(records: Incoming[]): Promise<Comparison[]> {
     const stages = await createStages(config);
     const startedAt = performance.now();
     await runPipeline(source, { ...stages, publish: async () => {}, bury: async () => {} }, new AbortController().signal);
-    return perSecond(records.length, startedAt);
+    return [perSecond(records.length, startedAt)];
   };
   const name = 'decode → features → score → decide';
   const decodeOnly = timed((record) =>
     type.fromBuffer(Buffer.from(record.bytes.buffer, record.bytes.byteOffset + HEADER_BYTES, record.bytes.length - HEADER_BYTES)),
   );
   return [
-    await compare(name, 'calls/s', whole, 'avsc decode alone', decodeOnly),
-    await compare(
+    ...(await compare(name, ['calls/s'], whole, 'avsc decode alone', decodeOnly)),
+    ...(await compare(
       name,
-      'calls/s',
+      ['calls/s'],
       whole,
       'decode and check of the contract',
       timed((record) => decode(record, RECEIVED_AT_MS)),
-    ),
+    )),
   ];
 }
 
@@ -120,32 +129,34 @@ async function startServer(mode: 'bare' | 'assay'): Promise<{ child: ChildProces
   return { child, url: line.toString().trim() };
 }
 
-async function requestsPerSecond(url: string): Promise<number> {
-  const { requests, errors, non2xx } = await autocannon({
-    url,
-    connections: LOOKUP_CONNECTIONS,
-    duration: LOOKUP_SECONDS,
-    headers: ASKED,
+/** Requests a second, and what 99% of them wait at most, in ms. */
+async function load(url: string): Promise<[number, number]> {
+  const waits: number[] = [];
+  const options = { url, connections: LOOKUP_CONNECTIONS, duration: LOOKUP_SECONDS, headers: ASKED };
+  const { requests, errors, non2xx } = await new Promise<autocannon.Result>((resolve, reject) => {
+    const run = autocannon(options, (error, result) => (error ? reject(error) : resolve(result)));
+    run.on('response', (_client, _status, _bytes, ms) => waits.push(ms));
   });
   if (errors > 0 || non2xx > 0) throw new Error(`${url}: ${errors} errors, ${non2xx} not 2xx`);
-  return requests.average;
+  return [requests.average, waits.sort((a, b) => a - b)[Math.floor(0.99 * waits.length)]!];
 }
 
 async function compareLookups(): Promise<Comparison[]> {
   const bare = await startServer('bare');
   const assay = await startServer('assay');
   const against = 'a bare Fastify route that sends the same bytes';
-  const rate = (server: { url: string }, path: string) => () => requestsPerSecond(server.url + path);
+  const compareRoutes = (name: string, ours: string, theirs: string) =>
+    compare(
+      name,
+      ['requests/s', 'ms that 99% wait at most'],
+      () => load(assay.url + ours),
+      against,
+      () => load(bare.url + theirs),
+    );
   try {
     return [
-      await compare(
-        'GET /v1/clients/{id}/verdict',
-        'requests/s',
-        rate(assay, '/v1/clients/bench/verdict'),
-        against,
-        rate(bare, '/verdict'),
-      ),
-      await compare('GET /v1/authz', 'requests/s', rate(assay, '/v1/authz'), against, rate(bare, '/authz')),
+      ...(await compareRoutes('GET /v1/clients/{id}/verdict', '/v1/clients/bench/verdict', '/verdict')),
+      ...(await compareRoutes('GET /v1/authz', '/v1/authz', '/authz')),
     ];
   } finally {
     bare.child.kill();
@@ -153,11 +164,12 @@ async function compareLookups(): Promise<Comparison[]> {
   }
 }
 
+const show = (value: number) => (value < 100 ? value.toFixed(2) : String(Math.round(value)));
 const comparisons = [...(await compareInProcess(await simulate())), ...(await compareLookups())];
 for (const { name, unit, ours, against, theirs, ratio } of comparisons)
   console.log(
     `${name}: ${ratio.median.toFixed(2)} of ${against} (${ratio.min.toFixed(2)} to ${ratio.max.toFixed(2)}; ` +
-      `${Math.round(ours)} against ${Math.round(theirs)} ${unit})`,
+      `${show(ours)} against ${show(theirs)} ${unit})`,
   );
 const machine = { cpu: cpus()[0]?.model ?? '', cores: cpus().length, node: process.version };
 writeFileSync(
