@@ -87,7 +87,7 @@ export async function createApp(config: Config): Promise<App> {
         await http.close();
         await kafka?.close();
         // What a start without Kafka can answer from.
-        if (kafka) await disk.keep(scoring, [...scoring.store.all()], new Set());
+        if (kafka) await disk.keep(scoring, scoring.store.all(), new Set());
         await disk.close();
       }
     },

@@ -49,7 +49,7 @@ export function decide(
   const { verdict, held, expiresAt } = settle(snapshot, scored, standing, policy);
   const explained = scored.score !== null && Number.isFinite(explanation?.baseLogOdds) ? explanation : null;
   return {
-    id: `${snapshot.clientId}.${snapshot.sessionStart.toString(36)}.${snapshot.calls}`,
+    id: verdictId(snapshot),
     clientId: snapshot.clientId,
     verdict,
     score: scored.score,
@@ -67,6 +67,11 @@ export function decide(
     mode: policy.mode,
     expiresAt,
   };
+}
+
+/** The same calls give the same. */
+export function verdictId({ clientId, sessionStart, calls }: Pick<Verdict, 'clientId' | 'sessionStart' | 'calls'>): string {
+  return `${clientId}.${sessionStart.toString(36)}.${calls}`;
 }
 
 function soundOf({ score, novelty, family, error }: Scored): Scored {

@@ -82,8 +82,9 @@ export class DiskStore {
       for (const { value } of links.getRange()) observer.identifier.restore(value);
     let clients = 0;
     for (const { key, value } of this.#records.getRange()) if (observer.restore(key, value) && !isCohortId(key)) clients++;
-    const verdicts = [...this.#verdicts.getRange()].map(({ value }) => value);
-    for (const verdict of verdicts.sort((a, b) => a.time - b.time)) store.put(verdict);
+    // Not all at once in memory: a million verdicts are a gigabyte.
+    const times = [...this.#verdicts.getRange()].map(({ key, value: { time } }) => ({ key, time }));
+    for (const { key } of times.sort((a, b) => a.time - b.time)) store.put(this.#verdicts.get(key)!);
     this.#sweep(observer, store);
     return clients;
   }
@@ -117,7 +118,7 @@ export class DiskStore {
   /** Keeps the records of touched clients and cohorts and the new verdicts; resolves when they are committed. */
   async keep(
     { observer, store }: { readonly observer: Observer; readonly store: VerdictStore },
-    verdicts: readonly Verdict[],
+    verdicts: Iterable<Verdict>,
     touched: ReadonlySet<string>,
   ): Promise<void> {
     for (const id of touched) {
@@ -133,7 +134,7 @@ export class DiskStore {
   #sweep(observer: Observer, store: VerdictStore): void {
     this.#written = 0;
     for (const id of this.#records.getKeys()) if (!observer.has(id)) later(this.#records.remove(id));
-    for (const clientId of this.#verdicts.getKeys()) if (store.get(clientId) === null) later(this.#verdicts.remove(clientId));
+    for (const clientId of this.#verdicts.getKeys()) if (!store.has(clientId)) later(this.#verdicts.remove(clientId));
   }
 
   async bury(letters: readonly DeadLetter[]): Promise<void> {

@@ -195,6 +195,37 @@ describe('the list', () => {
   });
 });
 
+describe('many verdicts', () => {
+  const idOf = (i: number) => `${i}.${NOON.toString(36)}.1`;
+  const many = Array.from({ length: 40_000 }, (_, i) => verdictOf(String(i), { id: idOf(i), time: NOON + i }));
+
+  test('are what they were after resting, for whoever asks, replaces or removes them', () => {
+    const store = storeOf(many);
+    assert.deepEqual(store.get('5')!.verdict, many[5]);
+    assert.equal(store.get('5'), store.get('5'));
+    assert.equal(store.standing('6')!.time, NOON + 6);
+    assert.deepEqual([...store.all()], many);
+    store.put(verdictOf('7', { verdict: 'bad' }));
+    store.remove('8');
+    assert.deepEqual(store.counts, { good: 39_998, bad: 1, unsure: 0 });
+    assert.deepEqual([store.has('8'), store.get('8'), store.get('7')!.verdict.verdict], [false, null, 'bad']);
+    for (const { clientId } of many) store.remove(clientId);
+    assert.deepEqual(store.counts, { good: 0, bad: 0, unsure: 0 });
+  });
+
+  test('rest once they are explained, by whoever asks or does it', () => {
+    const store = new VerdictStore();
+    const full = (i: number) => ({ ...many[i]!, baseLogOdds: 1 });
+    many.forEach((verdict, i) => {
+      store.put(verdict, () => full(i));
+    });
+    assert.deepEqual(store.get('1')!.verdict, full(1));
+    store.complete(full(2));
+    store.complete({ ...full(3), id: 'an earlier one' });
+    for (const i of [1, 2, 3, 39_999]) assert.deepEqual(store.get(String(i))!.verdict, full(i));
+  });
+});
+
 describe('the counts', () => {
   test('count each client once, under what it is now', () => {
     const store = storeOf([verdictOf('a'), verdictOf('b', { verdict: 'bad' }), verdictOf('c', { verdict: 'unsure' })]);

@@ -1,6 +1,7 @@
 /** The newest verdict of every client, in memory; once it was asked for it is ready to send. */
 import type { Verdict, VerdictName } from '../core/contracts.ts';
 import type { Standing } from '../core/verdict.ts';
+import { VerdictArena } from '../core/verdict-arena.ts';
 
 export interface StoredVerdict {
   readonly verdict: Verdict;
@@ -24,6 +25,10 @@ class Stored implements StoredVerdict {
     this.plain = verdict;
     this.#verdict = verdict;
     this.#explain = explain;
+  }
+
+  get isWhole(): boolean {
+    return this.#explain === null;
   }
 
   get verdict(): Verdict {
@@ -52,14 +57,22 @@ class Stored implements StoredVerdict {
 
 type Listener = (stored: StoredVerdict) => void;
 
+/** Verdicts that are held as objects, ready to send: those that were put or asked for last. The others rest in the arena. */
+const MAX_WARM = 16_384;
+
+/** A verdict, or where it rests. */
+type Held = Stored | number;
+
 /** How many clients a list can show of each verdict: those that changed last. */
 const MAX_LISTED = 10_000;
 
 export class VerdictStore {
   readonly #limit: number;
   /** Of clients of a few calls that nothing is held against, and of the others, each in the order in which they were scored. */
-  readonly #fresh = new Map<string, Stored>();
-  readonly #kept = new Map<string, Stored>();
+  readonly #fresh = new Map<string, Held>();
+  readonly #kept = new Map<string, Held>();
+  readonly #warm = new Set<Stored>();
+  readonly #arena = new VerdictArena();
   readonly #recent: Record<VerdictName, Map<string, null>> = { good: new Map(), bad: new Map(), unsure: new Map() };
   readonly #counts: Record<VerdictName, number> = { good: 0, bad: 0, unsure: 0 };
   readonly #listeners = new Set<Listener>();
@@ -75,11 +88,11 @@ export class VerdictStore {
   /** @param explain the same verdict with what costs to explain, where `verdict` is without; asked at most once */
   put(verdict: Verdict, explain: (() => Verdict) | null = null): void {
     const { clientId } = verdict;
-    const before = this.#find(clientId);
-    if (before) this.#forget(before.plain);
-    else if (this.#fresh.size + this.#kept.size >= this.#limit) this.#forget(this.#oldest());
+    if (this.has(clientId)) this.remove(clientId);
+    else if (this.#fresh.size + this.#kept.size >= this.#limit) this.remove(this.#oldest());
     const stored = new Stored(verdict, explain);
     (isFresh(verdict) ? this.#fresh : this.#kept).set(clientId, stored);
+    this.#keepWarm(stored);
     this.#counts[verdict.verdict]++;
     const recent = this.#recent[verdict.verdict];
     recent.set(clientId, null);
@@ -89,41 +102,74 @@ export class VerdictStore {
 
   /** The verdict that was put without what costs to explain, now with it; so that what explains it is held no longer. */
   complete(verdict: Verdict): void {
-    this.#find(verdict.clientId)?.complete(verdict);
+    const held = this.#find(verdict.clientId);
+    if (!(held instanceof Stored)) return;
+    held.complete(verdict);
+    if (held.isWhole && !this.#warm.has(held)) this.#rest(held);
   }
 
-  /** Forgets a client whose verdict was erased. */
+  #keepWarm(stored: Stored): void {
+    this.#warm.add(stored);
+    if (this.#warm.size <= MAX_WARM) return;
+    const [oldest] = this.#warm;
+    this.#warm.delete(oldest!);
+    if (oldest!.isWhole) this.#rest(oldest!);
+  }
+
+  #rest(stored: Stored): void {
+    const { clientId } = stored.plain;
+    const slot = this.#arena.put(stored.verdict);
+    if (slot !== null) (this.#kept.has(clientId) ? this.#kept : this.#fresh).set(clientId, slot);
+  }
+
+  /** Forgets a client, such as one whose verdict was erased. */
   remove(clientId: string): void {
-    const stored = this.#find(clientId);
-    if (stored) this.#forget(stored.plain);
-  }
-
-  #oldest(): Verdict {
-    const isCrowded = this.#fresh.size > FRESH_SHARE * this.#limit || this.#kept.size === 0;
-    return (isCrowded ? this.#fresh : this.#kept).values().next().value!.plain;
-  }
-
-  #forget({ clientId, verdict }: Verdict): void {
+    const held = this.#find(clientId);
+    if (held === undefined) return;
+    const { verdict } = this.#standingOf(held);
+    if (typeof held === 'number') this.#arena.give(held);
+    else this.#warm.delete(held);
     if (!this.#fresh.delete(clientId)) this.#kept.delete(clientId);
     this.#recent[verdict].delete(clientId);
     this.#counts[verdict]--;
   }
 
-  #find(clientId: string): Stored | undefined {
+  #oldest(): string {
+    const isCrowded = this.#fresh.size > FRESH_SHARE * this.#limit || this.#kept.size === 0;
+    return (isCrowded ? this.#fresh : this.#kept).keys().next().value!;
+  }
+
+  #find(clientId: string): Held | undefined {
     return this.#kept.get(clientId) ?? this.#fresh.get(clientId);
   }
 
+  #standingOf(held: Held): Standing {
+    return typeof held === 'number' ? this.#arena.standing(held) : held.plain;
+  }
+
+  has(clientId: string): boolean {
+    return this.#find(clientId) !== undefined;
+  }
+
   get(clientId: string): StoredVerdict | null {
-    return this.#find(clientId) ?? null;
+    const held = this.#find(clientId);
+    if (typeof held !== 'number') return held ?? null;
+    const stored = new Stored(this.#arena.read(held, clientId), null);
+    this.#arena.give(held);
+    (this.#kept.has(clientId) ? this.#kept : this.#fresh).set(clientId, stored);
+    this.#keepWarm(stored);
+    return stored;
   }
 
   /** All that are held. */
   *all(): Generator<Verdict> {
-    for (const { verdict } of [...this.#fresh.values(), ...this.#kept.values()]) yield verdict;
+    for (const clients of [this.#fresh, this.#kept])
+      for (const [clientId, held] of clients) yield typeof held === 'number' ? this.#arena.read(held, clientId) : held.verdict;
   }
 
   standing(clientId: string): Standing | null {
-    return this.#find(clientId)?.plain ?? null;
+    const held = this.#find(clientId);
+    return held === undefined ? null : this.#standingOf(held);
   }
 
   get counts(): Readonly<Record<VerdictName, number>> {
