@@ -1,9 +1,10 @@
 /**
  * The way of the data, on one screen:
- * source → decode → identify → sessions.observe → extract → score → decide → store → publish → acknowledge.
- * Between the first call of a delivery and its last verdict nothing waits, so that several sources can feed one
- * pipeline without their deliveries mixing.
+ * source → decode → identify → sessions.observe → extract → score → decide → store → explain → publish → acknowledge.
+ * Several sources can feed one pipeline: between a delivery's first call and its last verdict no other's calls are
+ * observed, so that they don't mix; look-ups are answered meanwhile.
  */
+import { setImmediate as breathe } from 'node:timers/promises';
 import { isRejection, type Rejection } from './core/api-call.ts';
 import { cohortIdOf } from './core/cohort.ts';
 import type { ApiCall, Verdict } from './core/contracts.ts';
@@ -11,7 +12,7 @@ import { besideOf } from './core/dead-letter.ts';
 import type { Observer, Snapshot } from './core/observe.ts';
 import type { DeadLetter, Delivery, Incoming, Source } from './core/source.ts';
 import { type DecideContext, decide, type Standing } from './core/verdict.ts';
-import type { Classifier } from './io/classifier.ts';
+import { BATCH_ROWS, type Classifier } from './io/classifier.ts';
 import type { VerdictStore } from './io/verdict-store.ts';
 
 export interface ScoringStages {
@@ -27,6 +28,19 @@ export interface ScoringStages {
   onVerdict?(verdict: Verdict): void;
   /** The receiver's clock, ms since 1970. */
   now(): number;
+  /** Does one piece of work after the other. */
+  readonly inTurn: InTurn;
+}
+
+type InTurn = <T>(work: () => Promise<T>) => Promise<T>;
+
+export function createTurns(): InTurn {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const turn = last.then(work);
+    last = turn.catch(() => {});
+    return turn;
+  };
 }
 
 export interface Stages extends ScoringStages {
@@ -36,30 +50,60 @@ export interface Stages extends ScoringStages {
   bury(letters: readonly DeadLetter[]): Promise<void>;
 }
 
+/** Calls observed, snapshots scored and verdicts explained at a stretch: a few ms each. */
+const STRETCH = { records: 100, snapshots: BATCH_ROWS, verdicts: 20 };
+
 export async function runPipeline(source: Source, stages: Stages, signal: AbortSignal): Promise<void> {
   for await (const delivery of source.deliveries(signal)) {
-    const { verdicts, touched, letters } = advance(delivery, stages);
-    await stages.publish(verdicts, touched);
+    const { decided, touched, letters } = await advance(delivery, stages);
+    await stages.publish(await explainAll(decided, stages), touched);
     await stages.bury(letters);
     await delivery.acknowledge({ accepted: delivery.records.length - letters.length, rejections: letters });
   }
 }
 
 /** What a delivery changed. */
-export interface Advance {
-  /** Each client's newest. */
-  readonly verdicts: readonly Verdict[];
+interface Advance {
+  /** Each client's newest verdict. */
+  readonly decided: ReadonlyMap<string, Decided>;
   /** Ids of the clients and cohorts whose records changed. */
   readonly touched: ReadonlySet<string>;
   readonly letters: readonly DeadLetter[];
 }
 
-/** Takes the state on by a delivery, from its first call to its last verdict, and tells what came of it. */
-export function advance(delivery: Calls, stages: ScoringStages): Advance {
-  const { snapshots, touched, letters } = observeAll(delivery, stages);
-  const verdicts = decideAll(snapshots, stages).map((decided) => decided.explain());
-  for (const verdict of verdicts) stages.store.put(verdict);
-  return { verdicts, touched, letters };
+function advance({ records, decode }: Calls, stages: ScoringStages): Promise<Advance> {
+  const changed = { decided: new Map<string, Decided>(), touched: new Set<string>(), letters: [] as DeadLetter[] };
+  const snapshots: Snapshot[] = [];
+  const decideNext = () => {
+    for (const each of decideAll(snapshots.splice(0, STRETCH.snapshots), stages)) {
+      changed.decided.set(each.verdict.clientId, each);
+      stages.store.put(each.verdict, each.explain);
+    }
+  };
+  return stages.inTurn(async () => {
+    for (let i = 0; i < records.length; i += STRETCH.records) {
+      if (i > 0) await breathe();
+      const observed = observeAll({ records: records.slice(i, i + STRETCH.records), decode }, stages);
+      for (const id of observed.touched) changed.touched.add(id);
+      changed.letters.push(...observed.letters);
+      snapshots.push(...observed.snapshots);
+      if (snapshots.length >= STRETCH.snapshots) decideNext();
+    }
+    while (snapshots.length > 0) decideNext();
+    return changed;
+  });
+}
+
+/** The verdicts with what each feature contributed, but for those that another source's have overtaken meanwhile. */
+async function explainAll(decided: Advance['decided'], { store }: ScoringStages): Promise<Verdict[]> {
+  const verdicts: Verdict[] = [];
+  for (const { verdict, explain } of decided.values()) {
+    if (!store.holds(verdict)) continue;
+    verdicts.push(explain());
+    store.complete(explain());
+    if (verdicts.length % STRETCH.verdicts === 0) await breathe();
+  }
+  return verdicts.filter((verdict) => store.holds(verdict));
 }
 
 export type Calls = Pick<Delivery, 'records' | 'decode'>;

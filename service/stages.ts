@@ -9,7 +9,7 @@ import { readPolicy } from './core/policy.ts';
 import { findModel, loadClassifier } from './io/classifier.ts';
 import { packageRoot } from './io/package-root.ts';
 import { VerdictStore } from './io/verdict-store.ts';
-import type { ScoringStages } from './pipeline.ts';
+import { createTurns, type ScoringStages } from './pipeline.ts';
 
 /** @throws AssayError where the model or the policy can't be used */
 export async function createStages(config: Config, onLink?: (change: LinkChange) => void): Promise<ScoringStages> {
@@ -24,6 +24,7 @@ export async function createStages(config: Config, onLink?: (change: LinkChange)
     store,
     standing: (clientId) => store.standing(clientId),
     now: Date.now,
+    inTurn: createTurns(),
   };
 }
 

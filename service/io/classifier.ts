@@ -21,7 +21,7 @@ export interface Classifier {
 }
 
 /** Rows a prediction; short batches are padded, so that the same kernel meets every vector and its bits never vary. */
-const BATCH_ROWS = 128;
+export const BATCH_ROWS = 128;
 
 /**
  * Finds a model's folder: a path, an id in `models`, or the one that models/DEFAULT names.

@@ -147,6 +147,12 @@ export class VerdictStore {
     return typeof held === 'number' ? this.#arena.standing(held) : held.plain;
   }
 
+  /** Whether this is the client's newest verdict. */
+  holds({ clientId, calls, sessionStart }: Verdict): boolean {
+    const standing = this.standing(clientId);
+    return standing !== null && standing.calls === calls && standing.sessionStart === sessionStart;
+  }
+
   has(clientId: string): boolean {
     return this.#find(clientId) !== undefined;
   }

@@ -1,0 +1,327 @@
+/**
+ * `npm run bench:scale`: what many clients cost. Each part runs in a process of its own, on the embedded default:
+ *
+ * - population: memory of a client, and how long a look-up takes among few and among many
+ * - restore: how long it takes to put the clients back that a disk holds
+ * - spread: time per call with ten times the clients
+ * - flood: clients of one call each, far more than are held; who was bad before stays so, and look-ups go on
+ */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { readConfig } from '../service/config.ts';
+import type { ApiCall } from '../service/core/contracts.ts';
+import { createObserver } from '../service/core/observe.ts';
+import type { Incoming, Source } from '../service/core/source.ts';
+import { DiskStore } from '../service/io/disk-store.ts';
+import { packageRoot } from '../service/io/package-root.ts';
+import { VerdictStore } from '../service/io/verdict-store.ts';
+import { runPipeline, type Stages } from '../service/pipeline.ts';
+import { createStages } from '../service/stages.ts';
+
+const { values: flags } = parseArgs({
+  options: {
+    part: { type: 'string' },
+    clients: { type: 'string', default: '1000000' },
+    spread: { type: 'string', default: '5000' },
+    flood: { type: 'string', default: '5000000' },
+  },
+});
+
+// As main.ts does.
+setFlagsFromString('--no-allocation-site-pretenuring');
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+const START = Date.UTC(2026, 0, 1);
+const DELIVERY_RECORDS = 2000;
+const NO_FIELDS = Object.fromEntries(
+  // biome-ignore format: what the calls here don't tell
+  ['query', 'host', 'route', 'gateway', 'tenant', 'httpVersion', 'accept', 'acceptEncoding', 'acceptLanguage', 'contentType',
+    'referer', 'headerNames', 'hasCookie', 'tlsVersion', 'tlsCipher', 'ja3', 'ja4', 'tlsResumed', 'clientCertificate',
+    'connectionId', 'connectionRequests', 'authScheme', 'subject', 'identityVerified', 'account', 'bodySample'].map((name) => [name, null]),
+);
+
+interface Call extends Incoming {
+  readonly call: ApiCall;
+}
+
+/** A call of client `i` at `time`; 16 million clients have addresses of their own. */
+function callOf(i: number, time: number, fields: Partial<ApiCall> = {}): Call {
+  const call = {
+    ...NO_FIELDS,
+    id: `${time}-${i}`,
+    time,
+    clientIp: addressOf(i),
+    method: 'GET',
+    path: `/v1/orders/${i % 977}`,
+    status: 200,
+    requestBytes: 120,
+    responseBytes: 800 + (i % 50),
+    durationMs: 8,
+    userAgent: AGENT,
+    ...fields,
+  } as ApiCall;
+  return { bytes: new Uint8Array(0), origin: 'bench', call };
+}
+
+const AGENT = 'okhttp/4.12.0';
+
+function addressOf(i: number): string {
+  return `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`;
+}
+
+/** `count` calls in deliveries; the next one is asked for when the one before is done. */
+function sourceOf(count: number, make: (n: number) => Call, between: () => void = () => {}): Source {
+  return {
+    name: 'bench',
+    async *deliveries() {
+      for (let n = 0; n < count; n += DELIVERY_RECORDS) {
+        const records = Array.from({ length: Math.min(DELIVERY_RECORDS, count - n) }, (_, k) => make(n + k));
+        yield { records, decode: (record) => (record as Call).call, acknowledge: async () => between() };
+      }
+    },
+  };
+}
+
+async function createPipeline(maxClients: number, keep: Stages['publish'] = async () => {}): Promise<Stages> {
+  const scoring = await createStages(readConfig({ ASSAY_MAX_CLIENTS: String(maxClients) }));
+  return { ...scoring, publish: keep, bury: async () => {} };
+}
+
+/** µs per call. */
+async function timed(source: Source, stages: Stages, calls: number): Promise<number> {
+  const startedAt = performance.now();
+  await runPipeline(source, stages, new AbortController().signal);
+  return (1000 * (performance.now() - startedAt)) / calls;
+}
+
+const LOOKUPS = 20_000;
+
+/** µs that half and 99% of look-ups take at most, each of a client at random, as a gateway asks; spread out, so that none is asked for twice. */
+function timeLookups({ observer, store }: Stages, clients: number) {
+  const waits = new Float64Array(LOOKUPS);
+  for (let n = 0; n < LOOKUPS; n++) {
+    const i = (n * 7_368_787) % clients;
+    const startedAt = performance.now();
+    const clientId = observer.identifier.find({ ...NO_ATTRIBUTES, clientIp: addressOf(i), userAgent: AGENT });
+    const found = store.get(clientId);
+    if (found === null) throw new Error(`client ${i} has no verdict`);
+    void found.headers;
+    waits[n] = 1000 * (performance.now() - startedAt);
+  }
+  waits.sort();
+  return { median: waits[LOOKUPS / 2]!, p99: waits[0.99 * LOOKUPS]! };
+}
+
+// biome-ignore format: what a gateway here doesn't tell
+const NO_ATTRIBUTES = {
+  userAgent: null, ja3: null, ja4: null, subject: null, authScheme: null, identityVerified: null, clientCertificate: null, tenant: null,
+};
+
+/** Bytes, once the garbage is gone and what it took has been given back. */
+async function resident(): Promise<number> {
+  for (let i = 0; i < 3; i++) {
+    collectGarbage();
+    await sleep(500);
+  }
+  return process.memoryUsage().rss;
+}
+
+async function population() {
+  const total = Number(flags.clients);
+  const stages = await createPipeline(total);
+  const empty = await resident();
+  const sizes = [1000, 10_000, 100_000, 1_000_000].filter((size) => size <= total);
+  const rows = [];
+  let held = 0;
+  for (const clients of sizes) {
+    const from = held;
+    await timed(
+      sourceOf(clients - from, (n) => callOf(from + n, START + from + n)),
+      stages,
+      1,
+    );
+    held = clients;
+    const bytes = await resident();
+    timeLookups(stages, clients);
+    rows.push({
+      clients,
+      residentBytes: bytes,
+      bytesAClient: (bytes - empty) / clients,
+      lookupMicros: timeLookups(stages, clients),
+    });
+    console.error(`population: ${clients}`);
+  }
+  return { emptyBytes: empty, rows };
+}
+
+async function restore() {
+  const total = Number(flags.clients);
+  const folder = mkdtempSync(join(tmpdir(), 'assay-scale-'));
+  const rows = [];
+  const disk = new DiskStore(folder, { limit: 2 * total });
+  const stages: Stages = await createPipeline(2 * total, (verdicts, touched) => disk.keep(stages, verdicts, touched));
+  let held = 0;
+  for (const clients of [total / 10, total]) {
+    const from = held;
+    await timed(
+      sourceOf(clients - from, (n) => callOf(from + n, START + from + n)),
+      stages,
+      1,
+    );
+    held = clients;
+    const startedAt = performance.now();
+    const back = disk.restore(createObserver({ maxClients: 2 * total }), new VerdictStore(2 * total));
+    const seconds = (performance.now() - startedAt) / 1000;
+    if (back !== clients) throw new Error(`${back} of ${clients} clients came back`);
+    rows.push({ clients, seconds });
+    console.error(`restore: ${clients} in ${seconds.toFixed(1)} s`);
+  }
+  await disk.close();
+  rmSync(folder, { recursive: true, force: true });
+  return rows;
+}
+
+const CALLS_A_SECOND = 1000;
+const ROUNDS = 3;
+
+/** Both make calls at the same rate: once all from their first call on, once `warmUp` calls into their sessions. */
+async function spread() {
+  const few = Number(flags.spread);
+  const compare = async (what: string, callsOf: (clients: number) => { before: number; timed: number }) => {
+    const ratios = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      const micros = [];
+      for (const clients of [few, 10 * few]) {
+        const { before, timed: count } = callsOf(clients);
+        const stages = await createPipeline(20 * few);
+        const at = (n: number) => callOf(n % clients, START + (1000 * n) / CALLS_A_SECOND);
+        await timed(sourceOf(before, at), stages, 1);
+        micros.push(
+          await timed(
+            sourceOf(count, (n) => at(before + n)),
+            stages,
+            count,
+          ),
+        );
+      }
+      ratios.push(micros[1]! / micros[0]!);
+      console.error(`spread, ${what}: ${micros.map((each) => each.toFixed(1)).join(', ')} µs a call`);
+    }
+    return { what, clients: [few, 10 * few], ratio: ratios.toSorted((a, b) => a - b)[ROUNDS >> 1]! };
+  };
+  return [
+    await compare('as far into their sessions', (clients) => ({ before: 12 * clients, timed: 4 * clients })),
+    await compare('as many calls from the first on', () => ({ before: 0, timed: 40 * few })),
+  ];
+}
+
+const SUSPECTS = 1000;
+const SUSPECT_CALLS = 60;
+const HELD = 200_000;
+
+async function flood() {
+  const count = Number(flags.flood);
+  const stages = await createPipeline(HELD);
+  // Object ids one after the other, of which most are refused.
+  const probing = (n: number) => ({
+    path: `/v1/accounts/${Math.floor(n / SUSPECTS)}`,
+    status: n % 5 === 0 ? 200 : 403,
+    userAgent: null,
+  });
+  await timed(
+    sourceOf(SUSPECTS * SUSPECT_CALLS, (n) => callOf(n % SUSPECTS, START + n, probing(n))),
+    stages,
+    1,
+  );
+  const suspects = Array.from({ length: SUSPECTS }, (_, i) =>
+    stages.observer.identifier.find({ ...NO_ATTRIBUTES, clientIp: addressOf(i) }),
+  );
+  const badOf = () => suspects.filter((id) => stages.observer.has(id) && stages.store.standing(id)?.verdict === 'bad').length;
+  const badBefore = badOf();
+  await timed(
+    sourceOf(HELD, (n) => callOf(SUSPECTS + n, START + SUSPECTS * SUSPECT_CALLS + n)),
+    stages,
+    1,
+  );
+  const full = await resident();
+  const quiet = await waitsWhile(stages, suspects, () => sleep(10_000));
+  let most = 0;
+  const startAt = START + SUSPECTS * SUSPECT_CALLS + HELD;
+  const newcomers = sourceOf(
+    count,
+    (n) => callOf(SUSPECTS + HELD + n, startAt + n / 10),
+    () => {
+      most = Math.max(most, process.memoryUsage().rss);
+    },
+  );
+  let micros = 0;
+  const flooded = await waitsWhile(stages, suspects, async () => {
+    micros = await timed(newcomers, stages, count);
+  });
+  return {
+    clients: count,
+    held: HELD,
+    fullBytes: full,
+    mostBytes: most,
+    microsACall: micros,
+    suspects: { badBefore, badAfter: badOf() },
+    lookupWaitMs: { quiet, flooded },
+  };
+}
+
+const ASK_EVERY_MS = 5;
+
+/** How long look-ups wait for their turn and take, ms: one is due every few ms, whatever else the process does. */
+async function waitsWhile({ store }: Stages, ids: readonly string[], work: () => Promise<unknown>) {
+  const waits: number[] = [];
+  let dueAt = performance.now();
+  let isOver = false;
+  const asking = (async () => {
+    for (let n = 0; !isOver; n++) {
+      dueAt += ASK_EVERY_MS;
+      await sleep(Math.max(0, dueAt - performance.now()));
+      void store.get(ids[n % ids.length]!)?.headers;
+      waits.push(performance.now() - dueAt);
+      // Those that would have come meanwhile would have waited for the rest of it.
+      while (performance.now() > dueAt + ASK_EVERY_MS) {
+        dueAt += ASK_EVERY_MS;
+        waits.push(performance.now() - dueAt);
+      }
+    }
+  })();
+  await work();
+  isOver = true;
+  await asking;
+  waits.sort((a, b) => a - b);
+  return { median: waits[waits.length >> 1]!, p99: waits[Math.floor(0.99 * waits.length)]!, most: waits.at(-1)! };
+}
+
+const PARTS: Record<string, () => Promise<unknown>> = { population, restore, spread, flood };
+
+/** Runs a part in a process of its own. */
+async function runPart(part: string): Promise<unknown> {
+  const child = fork(join(packageRoot, 'dist', 'bench', 'scale.js'), ['--part', part, ...process.argv.slice(2)]);
+  const [result] = await once(child, 'message');
+  return result;
+}
+
+if (flags.part && process.send) {
+  process.send(await PARTS[flags.part]!(), () => process.exit(0));
+} else {
+  const result: Record<string, unknown> = {
+    machine: { cpu: cpus()[0]?.model ?? '', cores: cpus().length, node: process.version },
+  };
+  for (const part of flags.part ? [flags.part] : Object.keys(PARTS)) {
+    result[part] = await runPart(part);
+    console.log(part, JSON.stringify(result[part], null, 1));
+  }
+  if (!flags.part) writeFileSync(join(packageRoot, 'bench', 'scale.json'), `${JSON.stringify(result, null, 2)}\n`);
+}
