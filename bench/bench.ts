@@ -5,7 +5,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { join } from 'node:path';
 import autocannon from 'autocannon';
 import { loadCalls } from '../datasets/simulator/simulator.ts';
@@ -17,6 +16,7 @@ import { createAvroReader, encodeCall } from '../service/io/avro.ts';
 import { packageRoot } from '../service/io/package-root.ts';
 import { runPipeline } from '../service/pipeline.ts';
 import { createStages } from '../service/stages.ts';
+import { HEADER_BYTES, MACHINE, quantile, spreadOf } from './stand.ts';
 
 const ROUNDS = 5;
 const CALLS = 100_000;
@@ -25,8 +25,6 @@ const LOOKUP_SECONDS = 4;
 const LOOKUP_CONNECTIONS = 32;
 /** What a gateway passes on of a client that has a verdict. */
 const ASKED = { 'x-real-ip': '192.0.2.1', 'user-agent': 'curl/8' };
-/** Confluent's zero byte and schema id. */
-const HEADER_BYTES = 5;
 /** Any record up to then is fine: the simulator's calls lie in the past. */
 const RECEIVED_AT_MS = Date.now();
 
@@ -38,10 +36,6 @@ interface Comparison {
   readonly theirs: number;
   /** ours / theirs, pair by pair. */
   readonly ratio: { readonly median: number; readonly min: number; readonly max: number };
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }
 
 /** A number for each unit. */
@@ -62,8 +56,12 @@ async function compare(
   }
   return units.map((unit, i) => {
     const ratios = pairs.map(([a, b]) => a[i]! / b[i]!);
-    const ratio = { median: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) };
-    return { name, unit, ours: median(pairs.map(([a]) => a[i]!)), against, theirs: median(pairs.map(([, b]) => b[i]!)), ratio };
+    const medianOf = (side: 0 | 1) =>
+      quantile(
+        pairs.map((pair) => pair[side][i]!),
+        0.5,
+      );
+    return { name, unit, ours: medianOf(0), against, theirs: medianOf(1), ratio: spreadOf(ratios) };
   });
 }
 
@@ -121,7 +119,7 @@ async function compareInProcess(records: Incoming[]): Promise<Comparison[]> {
 }
 
 /** A server in a process of its own; resolves with the address it prints. */
-async function startServer(mode: 'bare' | 'assay'): Promise<{ child: ChildProcess; url: string }> {
+async function startLookups(mode: 'bare' | 'assay'): Promise<{ child: ChildProcess; url: string }> {
   const child = spawn(process.execPath, [join(packageRoot, 'dist', 'bench', 'lookup-server.js'), mode], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -138,12 +136,12 @@ async function load(url: string): Promise<[number, number]> {
     run.on('response', (_client, _status, _bytes, ms) => waits.push(ms));
   });
   if (errors > 0 || non2xx > 0) throw new Error(`${url}: ${errors} errors, ${non2xx} not 2xx`);
-  return [requests.average, waits.sort((a, b) => a - b)[Math.floor(0.99 * waits.length)]!];
+  return [requests.average, quantile(waits, 0.99)];
 }
 
 async function compareLookups(): Promise<Comparison[]> {
-  const bare = await startServer('bare');
-  const assay = await startServer('assay');
+  const bare = await startLookups('bare');
+  const assay = await startLookups('assay');
   const against = 'a bare Fastify route that sends the same bytes';
   const compareRoutes = (name: string, ours: string, theirs: string) =>
     compare(
@@ -171,8 +169,7 @@ for (const { name, unit, ours, against, theirs, ratio } of comparisons)
     `${name}: ${ratio.median.toFixed(2)} of ${against} (${ratio.min.toFixed(2)} to ${ratio.max.toFixed(2)}; ` +
       `${show(ours)} against ${show(theirs)} ${unit})`,
   );
-const machine = { cpu: cpus()[0]?.model ?? '', cores: cpus().length, node: process.version };
 writeFileSync(
   join(packageRoot, 'bench', 'results.json'),
-  `${JSON.stringify({ machine, rounds: ROUNDS, comparisons }, null, 2)}\n`,
+  `${JSON.stringify({ machine: MACHINE, rounds: ROUNDS, comparisons }, null, 2)}\n`,
 );

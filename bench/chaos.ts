@@ -4,29 +4,22 @@
  * since what others do reaches a client through another partition at a time that nobody fixes; `--cohorts` switches them
  * on and shows how far scores then differ.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import type { Admin } from 'kafkajs';
 import { loadCalls } from '../datasets/simulator/simulator.ts';
 import type { Verdict } from '../service/core/contracts.ts';
 import { createAvroReader, createVerdictReader, encodeCall } from '../service/io/avro.ts';
-import { createClient, createPartitioner, type KafkaOptions, type KafkaTopics } from '../service/io/kafka-client.ts';
+import { createClient, createPartitioner, type KafkaOptions } from '../service/io/kafka-client.ts';
 import { readLog } from '../service/io/kafka-log.ts';
 import { createTopics } from '../service/io/kafka-topics.ts';
 import { packageRoot } from '../service/io/package-root.ts';
-
-interface Broker {
-  readonly brokers: string;
-  stop(): Promise<void>;
-  crash(): Promise<void>;
-}
+import { type Broker, environmentOf, optionsOf, PARTITIONS, startBroker, startServer, stopServer } from './stand.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -39,22 +32,7 @@ const { values: flags } = parseArgs({
   },
 });
 const CALLS = Number(flags.calls);
-const PARTITIONS = 8;
 const LIMIT_MS = 15 * 60_000;
-
-/** A run's own names; the calls are the same for all. */
-function optionsOf(brokers: string, name: string): KafkaOptions {
-  const topics: KafkaTopics = {
-    calls: 'calls',
-    routed: `${name}-calls`,
-    state: `${name}-state`,
-    shared: `${name}-shared`,
-    verdicts: `${name}-verdicts`,
-    labels: `${name}-labels`,
-    deadLetters: `${name}-letters`,
-  };
-  return { brokers: [brokers], group: name, topics, wireFormat: 'confluent', registryUrl: '' };
-}
 
 /** The calls, spread over the partitions one by one, as a gateway does that knows nothing of clients. */
 async function produce(options: KafkaOptions): Promise<void> {
@@ -73,22 +51,19 @@ async function produce(options: KafkaOptions): Promise<void> {
 }
 
 class Worker {
-  readonly #env: NodeJS.ProcessEnv;
+  readonly #env: Record<string, string>;
   #child: ChildProcess;
   #isWanted = true;
   deaths = 0;
 
-  constructor(env: NodeJS.ProcessEnv) {
+  constructor(env: Record<string, string>) {
     this.#env = env;
     this.#child = this.#start();
   }
 
   /** Whatever ends it, it is started again, as whatever keeps services running does. */
   #start(): ChildProcess {
-    const child = spawn(process.execPath, [join(packageRoot, 'dist', 'service', 'main.js'), 'serve'], {
-      env: this.#env,
-      stdio: ['ignore', 'inherit', 'inherit'],
-    });
+    const child = startServer(this.#env);
     child.once('exit', (code, signal) => {
       if (!this.#isWanted) return;
       this.deaths++;
@@ -104,32 +79,8 @@ class Worker {
 
   async stop(): Promise<void> {
     this.#isWanted = false;
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const ended = once(this.#child, 'exit');
-    this.#child.kill('SIGTERM');
-    await ended;
+    await stopServer(this.#child);
   }
-}
-
-function environmentOf(options: KafkaOptions, folder: string, number: number): NodeJS.ProcessEnv {
-  const { topics } = options;
-  return {
-    PATH: process.env.PATH,
-    PORT: '0',
-    LOG_LEVEL: process.env.LOG_LEVEL ?? 'error',
-    ASSAY_DATA: join(folder, `worker-${number}`),
-    ASSAY_POLICY: join(folder, 'policy.json'),
-    ASSAY_COHORTS: String(flags.cohorts),
-    KAFKA_BROKERS: options.brokers.join(','),
-    KAFKA_GROUP: options.group,
-    KAFKA_CALLS_TOPIC: topics.calls,
-    KAFKA_ROUTED_TOPIC: topics.routed!,
-    KAFKA_STATE_TOPIC: topics.state,
-    KAFKA_SHARED_TOPIC: topics.shared,
-    KAFKA_VERDICTS_TOPIC: topics.verdicts,
-    KAFKA_LABELS_TOPIC: topics.labels,
-    KAFKA_DEAD_LETTERS_TOPIC: topics.deadLetters,
-  };
 }
 
 /** The share of a topic that a group has finished with, 0 to 1. */
@@ -155,7 +106,10 @@ async function run(options: KafkaOptions, onProgress: (share: number, workers: r
   writeFileSync(join(folder, 'policy.json'), JSON.stringify({ ...policy, ttlMs: { good: year, unsure: year, bad: year } }));
   await createTopics(options, { partitions: PARTITIONS });
   const startedAt = performance.now();
-  const workers = Array.from({ length: Number(flags.workers) }, (_, i) => new Worker(environmentOf(options, folder, i)));
+  const workers = Array.from({ length: Number(flags.workers) }, (_, i) => {
+    const env = environmentOf(options, join(folder, `worker-${i}`));
+    return new Worker({ ...env, ASSAY_POLICY: join(folder, 'policy.json'), ASSAY_COHORTS: String(flags.cohorts) });
+  });
   const admin = createClient({ ...options, onNotice: () => {} }).admin();
   await admin.connect();
   try {
@@ -270,12 +224,12 @@ function print(rows: readonly (readonly [string, string | number, string | numbe
 }
 
 async function main(): Promise<boolean> {
-  const { startBroker } = (await import(pathToFileURL(join(packageRoot, 'test', 'broker.mjs')).href)) as {
-    startBroker(root: string): Promise<Broker>;
-  };
-  const broker = await startBroker(packageRoot);
+  const broker = await startBroker();
   try {
-    const [peaceful, fired] = ['peace', 'war'].map((name) => optionsOf(broker.brokers, name)) as [KafkaOptions, KafkaOptions];
+    const [peaceful, fired] = ['peace', 'war'].map((name) => optionsOf(broker.brokers, name, false)) as [
+      KafkaOptions,
+      KafkaOptions,
+    ];
     await createTopics(peaceful, { partitions: PARTITIONS });
     await produce(peaceful);
     console.log(`${CALLS} calls are on their topic, ${PARTITIONS} partitions; ${flags.workers} workers`);

@@ -9,7 +9,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -24,6 +24,7 @@ import { packageRoot } from '../service/io/package-root.ts';
 import { VerdictStore } from '../service/io/verdict-store.ts';
 import { runPipeline, type Stages } from '../service/pipeline.ts';
 import { createStages } from '../service/stages.ts';
+import { MACHINE, quantile, spreadOf } from './stand.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -106,7 +107,7 @@ const LOOKUPS = 20_000;
 
 /** µs that half and 99% of look-ups take at most, each of a client at random, as a gateway asks; spread out, so that none is asked for twice. */
 function timeLookups({ observer, store }: Stages, clients: number) {
-  const waits = new Float64Array(LOOKUPS);
+  const waits: number[] = [];
   for (let n = 0; n < LOOKUPS; n++) {
     const i = (n * 7_368_787) % clients;
     const startedAt = performance.now();
@@ -114,10 +115,9 @@ function timeLookups({ observer, store }: Stages, clients: number) {
     const found = store.get(clientId);
     if (found === null) throw new Error(`client ${i} has no verdict`);
     void found.headers;
-    waits[n] = 1000 * (performance.now() - startedAt);
+    waits.push(1000 * (performance.now() - startedAt));
   }
-  waits.sort();
-  return { median: waits[LOOKUPS / 2]!, p99: waits[0.99 * LOOKUPS]! };
+  return { median: quantile(waits, 0.5), p99: quantile(waits, 0.99) };
 }
 
 // biome-ignore format: what a gateway here doesn't tell
@@ -215,7 +215,7 @@ async function spread() {
       ratios.push(micros[1]! / micros[0]!);
       console.error(`spread, ${what}: ${micros.map((each) => each.toFixed(1)).join(', ')} µs a call`);
     }
-    return { what, clients: [few, 10 * few], ratio: ratios.toSorted((a, b) => a - b)[ROUNDS >> 1]! };
+    return { what, clients: [few, 10 * few], ratio: spreadOf(ratios) };
   };
   return [
     await compare('as far into their sessions', (clients) => ({ before: 12 * clients, timed: 4 * clients })),
@@ -300,8 +300,7 @@ async function waitsWhile({ store }: Stages, ids: readonly string[], work: () =>
   await work();
   isOver = true;
   await asking;
-  waits.sort((a, b) => a - b);
-  return { median: waits[waits.length >> 1]!, p99: waits[Math.floor(0.99 * waits.length)]!, most: waits.at(-1)! };
+  return { median: quantile(waits, 0.5), p99: quantile(waits, 0.99), most: quantile(waits, 1) };
 }
 
 const PARTS: Record<string, () => Promise<unknown>> = { population, restore, spread, flood };
@@ -317,7 +316,7 @@ if (flags.part && process.send) {
   process.send(await PARTS[flags.part]!(), () => process.exit(0));
 } else {
   const result: Record<string, unknown> = {
-    machine: { cpu: cpus()[0]?.model ?? '', cores: cpus().length, node: process.version },
+    machine: MACHINE,
   };
   for (const part of flags.part ? [flags.part] : Object.keys(PARTS)) {
     result[part] = await runPart(part);

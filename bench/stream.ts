@@ -3,10 +3,9 @@
  * kafkajs consumer that decodes and does nothing else; in turn, so that a machine whose speed drifts drifts under both.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { loadCalls } from '../datasets/simulator/simulator.ts';
 import { createApp } from '../service/app.ts';
@@ -18,6 +17,7 @@ import { encodeCall } from '../service/io/avro.ts';
 import { createClient, createPartitioner, type KafkaOptions } from '../service/io/kafka-client.ts';
 import { createTopics } from '../service/io/kafka-topics.ts';
 import { packageRoot } from '../service/io/package-root.ts';
+import { environmentOf, HEADER_BYTES, MACHINE, optionsOf, PARTITIONS, spreadOf, startBroker } from './stand.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -29,23 +29,6 @@ const { values: flags } = parseArgs({
 });
 const CALLS = Number(flags.calls);
 const ROUNDS = Number(flags.rounds);
-const PARTITIONS = 8;
-/** Confluent's zero byte and schema id. */
-const HEADER_BYTES = 5;
-
-function optionsOf(brokers: string, group: string): KafkaOptions {
-  const name = (role: string) => `${group}-${role}`;
-  const topics = {
-    calls: 'calls',
-    routed: flags.routed ? name('calls') : null,
-    state: name('state'),
-    shared: name('shared'),
-    verdicts: name('verdicts'),
-    labels: name('labels'),
-    deadLetters: name('letters'),
-  };
-  return { brokers: [brokers], group, topics, wireFormat: 'confluent', registryUrl: '' };
-}
 
 /** Keyed by client, as producers do that know their clients. */
 async function produce(options: KafkaOptions): Promise<void> {
@@ -95,23 +78,7 @@ async function whole(options: KafkaOptions): Promise<number> {
   await createTopics(options, { partitions: PARTITIONS });
   const data = mkdtempSync(join(tmpdir(), 'assay-bench-'));
   const { topics } = options;
-  const app = await createApp(
-    readConfig({
-      PORT: '0',
-      LOG_LEVEL: 'error',
-      ASSAY_DATA: data,
-      KAFKA_BROKERS: options.brokers.join(','),
-      KAFKA_GROUP: options.group,
-      KAFKA_CALLS_KEYED: String(topics.routed === null),
-      KAFKA_CALLS_TOPIC: topics.calls,
-      KAFKA_ROUTED_TOPIC: topics.routed ?? '',
-      KAFKA_STATE_TOPIC: topics.state,
-      KAFKA_SHARED_TOPIC: topics.shared,
-      KAFKA_VERDICTS_TOPIC: topics.verdicts,
-      KAFKA_LABELS_TOPIC: topics.labels,
-      KAFKA_DEAD_LETTERS_TOPIC: topics.deadLetters,
-    }),
-  );
+  const app = await createApp(readConfig(environmentOf(options, data)));
   const stop = new AbortController();
   const running = app.run(stop.signal);
   const admin = createClient(options).admin();
@@ -136,21 +103,14 @@ async function whole(options: KafkaOptions): Promise<number> {
   return rate;
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
-}
-
-const { startBroker } = (await import(pathToFileURL(join(packageRoot, 'test', 'broker.mjs')).href)) as {
-  startBroker(root: string): Promise<{ readonly brokers: string; stop(): Promise<void> }>;
-};
-const broker = await startBroker(packageRoot);
+const broker = await startBroker();
 const pairs: { readonly bare: number; readonly whole: number }[] = [];
 try {
-  const first = optionsOf(broker.brokers, 'round-0');
+  const first = optionsOf(broker.brokers, 'round-0', !flags.routed);
   await createTopics(first, { partitions: PARTITIONS });
   await produce(first);
   for (let round = 1; round <= ROUNDS; round++) {
-    const options = optionsOf(broker.brokers, `round-${round}`);
+    const options = optionsOf(broker.brokers, `round-${round}`, !flags.routed);
     const pair = { bare: await bare(options), whole: await whole(options) };
     pairs.push(pair);
     console.log(
@@ -162,11 +122,11 @@ try {
 }
 const ratios = pairs.map(({ bare: theirs, whole: ours }) => ours / theirs);
 const result = {
-  machine: { cpu: cpus()[0]?.model ?? '', cores: cpus().length, node: process.version },
+  machine: MACHINE,
   calls: CALLS,
   routed: flags.routed,
   pairs,
-  ratio: { median: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) },
+  ratio: spreadOf(ratios),
 };
 console.log(`the whole pipeline: ${result.ratio.median.toFixed(3)} of kafkajs with avsc decode alone`);
 writeFileSync(

@@ -1,0 +1,85 @@
+/** What the benches share: a broker, a run's own names on it, servers in processes of their own, and what is said of a machine. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { KafkaOptions } from '../service/io/kafka-client.ts';
+import { packageRoot } from '../service/io/package-root.ts';
+
+export interface Broker {
+  readonly brokers: string;
+  stop(): Promise<void>;
+  crash(): Promise<void>;
+}
+
+/** A real one, fetched as for the tests. */
+export async function startBroker(): Promise<Broker> {
+  const module = (await import(pathToFileURL(join(packageRoot, 'test', 'broker.mjs')).href)) as {
+    startBroker(root: string): Promise<Broker>;
+  };
+  return module.startBroker(packageRoot);
+}
+
+export const PARTITIONS = 8;
+/** Confluent's zero byte and schema id. */
+export const HEADER_BYTES = 5;
+
+/** The calls are the same for all runs; all else has the run's name. @param isKeyed whether the calls come keyed by client */
+export function optionsOf(brokers: string, group: string, isKeyed: boolean): KafkaOptions {
+  const name = (role: string) => `${group}-${role}`;
+  const topics = {
+    calls: 'calls',
+    routed: isKeyed ? null : name('calls'),
+    state: name('state'),
+    shared: name('shared'),
+    verdicts: name('verdicts'),
+    labels: name('labels'),
+    deadLetters: name('letters'),
+  };
+  return { brokers: [brokers], group, topics, wireFormat: 'confluent', registryUrl: '' };
+}
+
+/** How a server is told to take part in a run. */
+export function environmentOf({ brokers, group, topics }: KafkaOptions, dataFolder: string): Record<string, string> {
+  return {
+    PORT: '0',
+    LOG_LEVEL: process.env.LOG_LEVEL ?? 'error',
+    ASSAY_DATA: dataFolder,
+    KAFKA_BROKERS: brokers.join(','),
+    KAFKA_GROUP: group,
+    KAFKA_CALLS_KEYED: String(topics.routed === null),
+    KAFKA_CALLS_TOPIC: topics.calls,
+    KAFKA_ROUTED_TOPIC: topics.routed ?? '',
+    KAFKA_STATE_TOPIC: topics.state,
+    KAFKA_SHARED_TOPIC: topics.shared,
+    KAFKA_VERDICTS_TOPIC: topics.verdicts,
+    KAFKA_LABELS_TOPIC: topics.labels,
+    KAFKA_DEAD_LETTERS_TOPIC: topics.deadLetters,
+  };
+}
+
+export function startServer(env: Record<string, string>): ChildProcess {
+  return spawn(process.execPath, [join(packageRoot, 'dist', 'service', 'main.js'), 'serve'], {
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+}
+
+export async function stopServer(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  await ended;
+}
+
+/** The value that a share of the values, 0 to 1, lies below. */
+export function quantile(values: readonly number[], share: number): number {
+  return values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(share * values.length))]!;
+}
+
+export function spreadOf(ratios: readonly number[]) {
+  return { median: quantile(ratios, 0.5), min: Math.min(...ratios), max: Math.max(...ratios) };
+}
+
+export const MACHINE = { cpu: cpus()[0]?.model ?? '', cores: cpus().length, node: process.version };
