@@ -154,11 +154,7 @@ export function decideAll(
   snapshots: readonly Snapshot[],
   { classifier, context, standing, onVerdict }: ScoringStages,
 ): Decided[] {
-  const width = classifier.width;
-  const vectors = new Float32Array(snapshots.length * width);
-  snapshots.forEach((snapshot, i) => {
-    vectors.set(snapshot.vector, i * width);
-  });
+  const vectors = vectorsOf(snapshots, classifier.width);
   const newest = new Map<string, Decided>();
   classifier.score(vectors, snapshots.length).forEach((scored, i) => {
     const snapshot = snapshots[i]!;
@@ -173,4 +169,15 @@ export function decideAll(
     onVerdict?.(verdict);
   });
   return [...newest.values()];
+}
+
+let vectors = new Float32Array(0);
+
+/** One after the other, until it is asked again: new arrays each time would be most of what is thrown away. */
+function vectorsOf(snapshots: readonly Snapshot[], width: number): Float32Array {
+  if (vectors.length < snapshots.length * width) vectors = new Float32Array(snapshots.length * width);
+  snapshots.forEach(({ vector }, i) => {
+    vectors.set(vector, i * width);
+  });
+  return vectors;
 }

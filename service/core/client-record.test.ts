@@ -5,7 +5,7 @@ import { C, createRecord, D, F, H, K, RECORD_BYTES, RecordArena, T, U } from './
 describe('the record', () => {
   test('takes at most 1 KiB, without one slot over another', () => {
     const { t, f, h, k, u, c, d } = createRecord();
-    assert.equal(RECORD_BYTES, 1024);
+    assert.ok(RECORD_BYTES <= 1024 && RECORD_BYTES % 8 === 0, String(RECORD_BYTES));
     const views = [t, f, h, k, u, c, d];
     assert.deepEqual(
       views.map(({ length }) => length),

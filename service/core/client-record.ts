@@ -1,5 +1,5 @@
 /**
- * The state of one client: a fixed-size record of 1 KiB in a shared arena, so that a million clients are a thousand
+ * The state of one client: a fixed-size record of at most 1 KiB in a shared arena, so that a million clients are a thousand
  * buffers and not a million objects, and a record is kept or sent by copying its bytes.
  */
 
@@ -121,10 +121,12 @@ const FLOATS_AT = TIMES_AT + T.size * 8;
 const HASHES_AT = FLOATS_AT + (F.size + H.size + K.size) * 4;
 const COUNTS_AT = HASHES_AT + U.size * 4;
 const BYTES_AT = COUNTS_AT + C.size * 2;
-export const RECORD_BYTES = 1024;
+/** A multiple of 8, as Float64 slots begin it. */
+export const RECORD_BYTES = Math.ceil((BYTES_AT + D.size) / 8) * 8;
+const MAX_RECORD_BYTES = 1024;
 /** Changes whenever the layout does; a stored record of another version is not read. */
-export const RECORD_VERSION = 3;
-if (BYTES_AT + D.size > RECORD_BYTES) throw new Error(`a client's record takes ${BYTES_AT + D.size} bytes`);
+export const RECORD_VERSION = 4;
+if (RECORD_BYTES > MAX_RECORD_BYTES) throw new Error(`a client's record takes ${RECORD_BYTES} bytes`);
 
 /** Views on one client's record. */
 export interface ClientRecord {
@@ -162,7 +164,7 @@ interface CachedView {
   readonly record: ClientRecord;
 }
 
-/** Records in chunks of 1 MiB, with a list of free slots. */
+/** Records in chunks of about 1 MiB, with a list of free slots. */
 export class RecordArena {
   readonly #chunks: ArrayBuffer[] = [];
   readonly #free: number[] = [];

@@ -17,7 +17,7 @@ import type { Standing } from './verdict.ts';
 export const STATE_LAYOUT: number = hashString(`${RECORD_VERSION} ${featureSet}`);
 
 const WORD = 8;
-const MASK_BYTES = RECORD_BYTES / WORD / 8;
+const MASK_BYTES = Math.ceil(RECORD_BYTES / WORD / 8);
 const HEAD_BYTES = 5;
 const STANDING_BYTES = 5 * 8 + 4;
 const VERDICTS: readonly VerdictName[] = ['good', 'unsure', 'bad'];

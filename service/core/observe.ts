@@ -8,6 +8,7 @@ import { COHORT, CohortTable, isCohortId, O, type PeersOf } from './cohort.ts';
 import type { ApiCall } from './contracts.ts';
 import { extract, FEATURES } from './features.ts';
 import { Identifier, type IdentifierOptions, type Identity } from './identify.ts';
+import { Oldest } from './oldest.ts';
 import { nextSnapshot, observe } from './session.ts';
 import { type FiredSignal, firedSignals, firesFirst } from './signals.ts';
 
@@ -72,6 +73,8 @@ class ClientTable implements Observer {
   /** Slots of clients of which little is known, in the order in which they came, and of the others. */
   readonly #fresh = new Map<string, number>();
   readonly #known = new Map<string, number>();
+  readonly #oldestFresh = new Oldest(this.#fresh);
+  readonly #oldestKnown = new Oldest(this.#known);
   readonly #arena = new RecordArena();
   readonly #cohorts: CohortTable | null;
   readonly #others = new Float32Array(O.size);
@@ -156,7 +159,9 @@ class ClientTable implements Observer {
    * others out: a flood of clients of a call or two passes through the fresh ones and leaves the known ones alone.
    */
   #evict(): void {
-    for (const [clientId, slot] of this.#fresh) {
+    while (this.#fresh.size > 0) {
+      const clientId = this.#oldestFresh.next()!;
+      const slot = this.#fresh.get(clientId)!;
       if (!isKnown(this.#arena.view(slot))) {
         this.#forget(this.#fresh, clientId, slot);
         return;
@@ -172,12 +177,14 @@ class ClientTable implements Observer {
 
   /** Of those that have been known longest, forgets the one with the fewest failures and the longest silence; the others get a new turn. */
   #evictKnown(): void {
-    const sample = [...take(this.#known, EVICTION_SAMPLE)];
-    const [victim] = sample.toSorted(([, a], [, b]) => this.#worth(a) - this.#worth(b));
-    for (const [clientId, slot] of sample) {
+    const sample = Array.from({ length: Math.min(EVICTION_SAMPLE, this.#known.size) }, () => {
+      const clientId = this.#oldestKnown.next()!;
+      const slot = this.#known.get(clientId)!;
       this.#known.delete(clientId);
       this.#known.set(clientId, slot);
-    }
+      return [clientId, slot] as const;
+    });
+    const [victim] = sample.toSorted(([, a], [, b]) => this.#worth(a) - this.#worth(b));
     this.#forget(this.#known, ...victim!);
   }
 
@@ -198,14 +205,6 @@ class ClientTable implements Observer {
 /** Whether a record says enough to be kept before one that says nothing yet; each of these costs its client calls. */
 function isKnown({ c, h, u }: ClientRecord): boolean {
   return c[C.calls]! >= KNOWN_CALLS || h[H.sessions]! >= KNOWN_SESSIONS || u[U.signalsSeen] !== 0;
-}
-
-function* take<V>(items: Iterable<V>, n: number): Generator<V> {
-  let left = n;
-  for (const item of items) {
-    if (left-- <= 0) return;
-    yield item;
-  }
 }
 
 /** The one place that says when a session is scored: at the scheduled calls, and when a watched signal first fires. */

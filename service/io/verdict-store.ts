@@ -1,5 +1,6 @@
 /** The newest verdict of every client, in memory; once it was asked for it is ready to send. */
 import type { Verdict, VerdictName } from '../core/contracts.ts';
+import { Oldest } from '../core/oldest.ts';
 import type { Standing } from '../core/verdict.ts';
 import { VerdictArena } from '../core/verdict-arena.ts';
 
@@ -57,8 +58,8 @@ class Stored implements StoredVerdict {
 
 type Listener = (stored: StoredVerdict) => void;
 
-/** Verdicts that are held as objects, ready to send: those that were put or asked for last. The others rest in the arena. */
-const MAX_WARM = 16_384;
+/** Verdicts that are held as objects: those that were put last, and beside them those that were asked for last. The others rest in the arena. */
+const MAX_WARM = 8192;
 
 /** A verdict, or where it rests. */
 type Held = Stored | number;
@@ -66,14 +67,30 @@ type Held = Stored | number;
 /** How many clients a list can show of each verdict: those that changed last. */
 const MAX_LISTED = 10_000;
 
+interface Recent {
+  readonly clients: Set<string>;
+  readonly oldest: Oldest<string>;
+}
+
+function createRecent(): Recent {
+  const clients = new Set<string>();
+  return { clients, oldest: new Oldest(clients) };
+}
+
 export class VerdictStore {
   readonly #limit: number;
   /** Of clients of a few calls that nothing is held against, and of the others, each in the order in which they were scored. */
   readonly #fresh = new Map<string, Held>();
   readonly #kept = new Map<string, Held>();
+  readonly #oldestFresh = new Oldest(this.#fresh);
+  readonly #oldestKept = new Oldest(this.#kept);
   readonly #warm = new Set<Stored>();
+  readonly #oldestWarm = new Oldest(this.#warm);
+  /** Of those that rest. */
+  readonly #asked = new Map<string, Stored>();
+  readonly #oldestAsked = new Oldest(this.#asked);
   readonly #arena = new VerdictArena();
-  readonly #recent: Record<VerdictName, Map<string, null>> = { good: new Map(), bad: new Map(), unsure: new Map() };
+  readonly #recent: Record<VerdictName, Recent> = { good: createRecent(), bad: createRecent(), unsure: createRecent() };
   readonly #counts: Record<VerdictName, number> = { good: 0, bad: 0, unsure: 0 };
   readonly #listeners = new Set<Listener>();
 
@@ -94,9 +111,9 @@ export class VerdictStore {
     (isFresh(verdict) ? this.#fresh : this.#kept).set(clientId, stored);
     this.#keepWarm(stored);
     this.#counts[verdict.verdict]++;
-    const recent = this.#recent[verdict.verdict];
-    recent.set(clientId, null);
-    if (recent.size > MAX_LISTED) recent.delete(recent.keys().next().value!);
+    const { clients, oldest } = this.#recent[verdict.verdict];
+    clients.add(clientId);
+    if (clients.size > MAX_LISTED) clients.delete(oldest.next()!);
     for (const listener of this.#listeners) listener(stored);
   }
 
@@ -111,9 +128,9 @@ export class VerdictStore {
   #keepWarm(stored: Stored): void {
     this.#warm.add(stored);
     if (this.#warm.size <= MAX_WARM) return;
-    const [oldest] = this.#warm;
-    this.#warm.delete(oldest!);
-    if (oldest!.isWhole) this.#rest(oldest!);
+    const oldest = this.#oldestWarm.next()!;
+    this.#warm.delete(oldest);
+    if (oldest.isWhole) this.#rest(oldest);
   }
 
   #rest(stored: Stored): void {
@@ -129,14 +146,15 @@ export class VerdictStore {
     const { verdict } = this.#standingOf(held);
     if (typeof held === 'number') this.#arena.give(held);
     else this.#warm.delete(held);
+    this.#asked.delete(clientId);
     if (!this.#fresh.delete(clientId)) this.#kept.delete(clientId);
-    this.#recent[verdict].delete(clientId);
+    this.#recent[verdict].clients.delete(clientId);
     this.#counts[verdict]--;
   }
 
   #oldest(): string {
     const isCrowded = this.#fresh.size > FRESH_SHARE * this.#limit || this.#kept.size === 0;
-    return (isCrowded ? this.#fresh : this.#kept).keys().next().value!;
+    return (isCrowded ? this.#oldestFresh : this.#oldestKept).next()!;
   }
 
   #find(clientId: string): Held | undefined {
@@ -160,11 +178,10 @@ export class VerdictStore {
   get(clientId: string): StoredVerdict | null {
     const held = this.#find(clientId);
     if (typeof held !== 'number') return held ?? null;
-    const stored = new Stored(this.#arena.read(held, clientId), null);
-    this.#arena.give(held);
-    (this.#kept.has(clientId) ? this.#kept : this.#fresh).set(clientId, stored);
-    this.#keepWarm(stored);
-    return stored;
+    const asked = this.#asked.get(clientId) ?? new Stored(this.#arena.read(held, clientId), null);
+    this.#asked.set(clientId, asked);
+    if (this.#asked.size > MAX_WARM) this.#asked.delete(this.#oldestAsked.next()!);
+    return asked;
   }
 
   /** All that are held. */
@@ -185,7 +202,7 @@ export class VerdictStore {
   /** The clients that changed last, newest first. */
   list(only: VerdictName | null, limit: number): Verdict[] {
     const names: VerdictName[] = only ? [only] : ['bad', 'unsure', 'good'];
-    const newest = names.flatMap((name) => [...this.#recent[name].keys()].slice(-limit));
+    const newest = names.flatMap((name) => [...this.#recent[name].clients].slice(-limit));
     return newest
       .map((clientId) => this.get(clientId)!.verdict)
       .sort((a, b) => b.time - a.time || (a.clientId < b.clientId ? -1 : 1))
