@@ -6,7 +6,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import autocannon from 'autocannon';
 import { loadCalls } from '../datasets/simulator/simulator.ts';
 import { readConfig } from '../service/config.ts';
 import { compileType } from '../service/core/avro-type.ts';
@@ -16,15 +15,12 @@ import { createAvroReader, encodeCall } from '../service/io/avro.ts';
 import { packageRoot } from '../service/io/package-root.ts';
 import { runPipeline } from '../service/pipeline.ts';
 import { createStages } from '../service/stages.ts';
-import { HEADER_BYTES, MACHINE, quantile, spreadOf } from './stand.ts';
+import { HEADER_BYTES, load, MACHINE, quantile, spreadOf } from './stand.ts';
 
 const ROUNDS = 5;
 const CALLS = 100_000;
 const DELIVERY_RECORDS = 2000;
 const LOOKUP_SECONDS = 4;
-const LOOKUP_CONNECTIONS = 32;
-/** What a gateway passes on of a client that has a verdict. */
-const ASKED = { 'x-real-ip': '192.0.2.1', 'user-agent': 'curl/8' };
 /** Any record up to then is fine: the simulator's calls lie in the past. */
 const RECEIVED_AT_MS = Date.now();
 
@@ -127,18 +123,6 @@ async function startLookups(mode: 'bare' | 'assay'): Promise<{ child: ChildProce
   return { child, url: line.toString().trim() };
 }
 
-/** Requests a second, and what 99% of them wait at most, in ms. */
-async function load(url: string): Promise<[number, number]> {
-  const waits: number[] = [];
-  const options = { url, connections: LOOKUP_CONNECTIONS, duration: LOOKUP_SECONDS, headers: ASKED };
-  const { requests, errors, non2xx } = await new Promise<autocannon.Result>((resolve, reject) => {
-    const run = autocannon(options, (error, result) => (error ? reject(error) : resolve(result)));
-    run.on('response', (_client, _status, _bytes, ms) => waits.push(ms));
-  });
-  if (errors > 0 || non2xx > 0) throw new Error(`${url}: ${errors} errors, ${non2xx} not 2xx`);
-  return [requests.average, quantile(waits, 0.99)];
-}
-
 async function compareLookups(): Promise<Comparison[]> {
   const bare = await startLookups('bare');
   const assay = await startLookups('assay');
@@ -147,9 +131,9 @@ async function compareLookups(): Promise<Comparison[]> {
     compare(
       name,
       ['requests/s', 'ms that 99% wait at most'],
-      () => load(assay.url + ours),
+      () => load(assay.url + ours, LOOKUP_SECONDS),
       against,
-      () => load(bare.url + theirs),
+      () => load(bare.url + theirs, LOOKUP_SECONDS),
     );
   try {
     return [

@@ -1,9 +1,11 @@
 /**
  * `npm run bench:freshness`: two servers share the partitions of a stream that runs at half of what they can take. From a
- * call being produced to its verdict being found at a look-up, in the process that scored it and in the other.
+ * call being produced to its verdict being found at a look-up, in the process that scored it and in the other; and look-ups
+ * beside a bare Fastify route of the same process, which has to live with the same stream.
  */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,7 +18,7 @@ import { encodeCall } from '../service/io/avro.ts';
 import { createClient, createPartitioner, type KafkaOptions } from '../service/io/kafka-client.ts';
 import { createTopics } from '../service/io/kafka-topics.ts';
 import { packageRoot } from '../service/io/package-root.ts';
-import { environmentOf, MACHINE, optionsOf, PARTITIONS, quantile, startBroker, startServer, stopServer } from './stand.ts';
+import { environmentOf, load, MACHINE, optionsOf, PARTITIONS, quantile, spreadOf, startBroker, stopServer } from './stand.ts';
 
 const { values: flags } = parseArgs({
   options: { seconds: { type: 'string', default: '60' }, calls: { type: 'string', default: '100000' } },
@@ -28,12 +30,17 @@ const PROBE_EVERY_MS = 100;
 const ASK_EVERY_MS = 5;
 const GIVE_UP_MS = 20_000;
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+interface Server {
+  readonly child: ChildProcess;
+  readonly url: string;
+  /** Of the bare route. */
+  readonly bare: string;
+}
+
+async function startServing(env: Record<string, string>): Promise<Server> {
+  const child = fork(join(packageRoot, 'dist', 'bench', 'serving.js'), { env: { PATH: process.env.PATH, ...env } });
+  const [addresses] = (await once(child, 'message')) as [{ url: string; bare: string }];
+  return { child, ...addresses };
 }
 
 async function simulate(): Promise<{ key: string; call: ApiCall }[]> {
@@ -143,8 +150,27 @@ function summaryOf(waits: readonly number[]) {
   return { probes: waits.length, medianMs: quantile(waits, 0.5), p99Ms: quantile(waits, 0.99), mostMs: quantile(waits, 1) };
 }
 
-async function measure(options: KafkaOptions, urls: readonly string[]) {
+const ROUNDS = 5;
+const LOOKUP_SECONDS = 4;
+
+/** Look-ups at a server against the bare route of the same process, in turn; one round to warm up. */
+async function compareLookups({ child, url, bare }: Server, clientId: string) {
+  const path = `/v1/clients/${clientId}/verdict`;
+  const answer = await fetch(url + path);
+  const headers = Object.fromEntries([...answer.headers].filter(([name]) => name.startsWith('x-assay')));
+  child.send({ headers, body: await answer.text() });
+  const ratios: { readonly requests: number; readonly p99: number }[] = [];
+  for (let round = 0; round <= ROUNDS; round++) {
+    const [ours, ourP99] = await load(url + path, LOOKUP_SECONDS);
+    const [theirs, theirP99] = await load(bare, LOOKUP_SECONDS);
+    if (round > 0) ratios.push({ requests: ours / theirs, p99: ourP99 / theirP99 });
+  }
+  return { requests: spreadOf(ratios.map(({ requests }) => requests)), p99: spreadOf(ratios.map(({ p99 }) => p99)) };
+}
+
+async function measure(options: KafkaOptions, servers: readonly Server[]) {
   const topic = options.topics.calls;
+  const urls = servers.map(({ url }) => url);
   const connect = async () => {
     const producer = createClient(options).producer({ createPartitioner, idempotent: true, maxInFlightRequests: 1 });
     await producer.connect();
@@ -160,28 +186,28 @@ async function measure(options: KafkaOptions, urls: readonly string[]) {
   await sleep(5000);
   const seen = await probeAll(prober, topic, urls, all[0]!.call);
   const owned = await Promise.all(urls.map(partitionsOf));
+  const lookups = await compareLookups(servers[0]!, all[0]!.key);
   stop.abort();
   await flowing;
   await Promise.all([feeder.disconnect(), prober.disconnect()]);
   const waits = (own: boolean) =>
     seen.flatMap(({ partition, waits }) => waits.filter((_, i) => owned[i]!.has(partition) === own));
-  return { capacity, partitions: owned.map(({ size }) => size), own: summaryOf(waits(true)), other: summaryOf(waits(false)) };
+  const freshness = { own: summaryOf(waits(true)), other: summaryOf(waits(false)) };
+  return { capacity, partitions: owned.map(({ size }) => size), freshness, lookups };
 }
 
 const broker = await startBroker();
 const options = optionsOf(broker.brokers, 'freshness', true);
 await createTopics(options, { partitions: PARTITIONS });
 const folder = mkdtempSync(join(tmpdir(), 'assay-freshness-'));
-const ports = [await freePort(), await freePort()];
-const servers = ports.map((port) => startServer({ ...environmentOf(options, join(folder, String(port))), PORT: String(port) }));
+const start = (name: string) => startServing(environmentOf(options, join(folder, name)));
+const servers = await Promise.all([start('one'), start('other')]);
 try {
-  const urls = ports.map((port) => `http://127.0.0.1:${port}`);
-  for (const url of urls) while (!(await fetch(`${url}/readyz`).catch(() => null))?.ok) await sleep(100);
-  const result = { machine: MACHINE, seconds: SECONDS, ...(await measure(options, urls)) };
+  const result = { machine: MACHINE, seconds: SECONDS, ...(await measure(options, servers)) };
   console.log(JSON.stringify(result, null, 2));
   writeFileSync(join(packageRoot, 'bench', 'freshness.json'), `${JSON.stringify(result, null, 2)}\n`);
 } finally {
-  await Promise.all(servers.map(stopServer));
+  await Promise.all(servers.map(({ child }) => stopServer(child)));
   await broker.stop();
   rmSync(folder, { recursive: true, force: true });
 }
