@@ -2,7 +2,7 @@
  * `npm run chaos`: the same calls twice through a group of workers, once in peace and once while workers and the broker are
  * killed. What stands in Kafka at the end, every client's state and verdict, has to be the same to the bit. Without cohorts,
  * since what others do reaches a client through another partition at a time that nobody fixes; `--cohorts` switches them
- * on and shows how far scores then differ.
+ * on and shows how far scores then differ. `--seconds` squeezes the calls' times into so many and lets them come as they are due.
  */
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import type { Admin } from 'kafkajs';
 import { loadCalls } from '../datasets/simulator/simulator.ts';
-import type { Verdict } from '../service/core/contracts.ts';
+import type { ApiCall, Verdict } from '../service/core/contracts.ts';
 import { createAvroReader, createVerdictReader, encodeCall } from '../service/io/avro.ts';
 import { createClient, createPartitioner, type KafkaOptions } from '../service/io/kafka-client.ts';
 import { readLog } from '../service/io/kafka-log.ts';
@@ -29,24 +29,50 @@ const { values: flags } = parseArgs({
     kills: { type: 'string', default: '6' },
     cohorts: { type: 'boolean', default: false },
     seed: { type: 'string', default: '99' },
+    seconds: { type: 'string', default: '0' },
   },
 });
 const CALLS = Number(flags.calls);
+const SECONDS = Number(flags.seconds);
 const LIMIT_MS = 15 * 60_000;
+const TICK_MS = 50;
+const MAX_MESSAGES = 5000;
 
-/** The calls, spread over the partitions one by one, as a gateway does that knows nothing of clients. */
-async function produce(options: KafkaOptions): Promise<void> {
+interface DueCall {
+  readonly value: Buffer;
+  /** Ms after the first. */
+  readonly dueMs: number;
+}
+
+async function simulate(): Promise<DueCall[]> {
+  const calls: ApiCall[] = [];
+  for await (const { call } of loadCalls({ seed: Number(flags.seed), clients: Number(flags.clients) })) {
+    calls.push(call);
+    if (calls.length === CALLS) break;
+  }
+  if (calls.length < CALLS) throw new Error(`the simulator gave ${calls.length} calls only`);
+  const start = calls[0]!.time;
+  const squeeze = SECONDS === 0 ? 1 : (1000 * SECONDS) / (calls.at(-1)!.time - start);
+  return calls.map((call) => {
+    const dueMs = Math.round((call.time - start) * squeeze);
+    return { value: encodeCall({ ...call, time: start + dueMs }), dueMs };
+  });
+}
+
+/** Spreads the calls over the partitions one by one, as a gateway does that knows nothing of clients; tells the share that is sent. */
+async function produce(options: KafkaOptions, calls: readonly DueCall[], onSent: (share: number) => void = () => {}) {
   const producer = createClient(options).producer({ createPartitioner, idempotent: true, maxInFlightRequests: 1 });
   await producer.connect();
-  let messages: { partition: number; value: Buffer }[] = [];
-  let count = 0;
-  for await (const { call } of loadCalls({ seed: Number(flags.seed), clients: Number(flags.clients) })) {
-    messages.push({ partition: count++ % PARTITIONS, value: encodeCall(call) });
-    if (messages.length === 5000 || count === CALLS) await producer.send({ topic: options.topics.calls, messages });
-    if (messages.length === 5000) messages = [];
-    if (count === CALLS) break;
+  const startedAt = performance.now();
+  for (let sent = 0; sent < calls.length; ) {
+    const now = SECONDS === 0 ? Number.POSITIVE_INFINITY : performance.now() - startedAt;
+    const messages: { partition: number; value: Buffer }[] = [];
+    for (; sent < calls.length && calls[sent]!.dueMs <= now && messages.length < MAX_MESSAGES; sent++)
+      messages.push({ partition: sent % PARTITIONS, value: calls[sent]!.value });
+    if (messages.length > 0) await producer.send({ topic: options.topics.calls, messages });
+    onSent(sent / calls.length);
+    if (messages.length < MAX_MESSAGES) await sleep(TICK_MS);
   }
-  if (count < CALLS) throw new Error(`the simulator gave ${count} calls only`);
   await producer.disconnect();
 }
 
@@ -98,13 +124,18 @@ async function progress(admin: Admin, { group, topics }: KafkaOptions): Promise<
 }
 
 /** Runs the group until all is read; calls back with the progress, 0 to 1, several times a second. */
-async function run(options: KafkaOptions, onProgress: (share: number, workers: readonly Worker[]) => Promise<void>) {
+async function run(
+  options: KafkaOptions,
+  calls: readonly DueCall[],
+  onProgress: (share: number, workers: readonly Worker[]) => Promise<void>,
+) {
   const folder = mkdtempSync(join(tmpdir(), 'assay-chaos-'));
   // No verdict of the recording expires: its clients are compared at its end.
   const policy = JSON.parse(readFileSync(join(packageRoot, 'service', 'policies', 'default.json'), 'utf8')) as object;
   const year = 365 * 86_400_000;
   writeFileSync(join(folder, 'policy.json'), JSON.stringify({ ...policy, ttlMs: { good: year, unsure: year, bad: year } }));
   await createTopics(options, { partitions: PARTITIONS });
+  let sent = SECONDS === 0 ? 1 : 0;
   const startedAt = performance.now();
   const workers = Array.from({ length: Number(flags.workers) }, (_, i) => {
     const env = environmentOf(options, join(folder, `worker-${i}`));
@@ -112,13 +143,18 @@ async function run(options: KafkaOptions, onProgress: (share: number, workers: r
   });
   const admin = createClient({ ...options, onNotice: () => {} }).admin();
   await admin.connect();
+  const sending = SECONDS === 0 ? null : produce(options, calls, (share) => (sent = share));
   try {
     for (let share = 0; share < 1; ) {
       if (performance.now() - startedAt > LIMIT_MS) throw new Error(`only ${(100 * share).toFixed(1)}% were read in time`);
       await sleep(200);
-      share = await progress(admin, options).catch(() => share);
+      share = await progress(admin, options).then(
+        (read) => sent * read,
+        () => share,
+      );
       await onProgress(share, workers);
     }
+    await sending;
     return { seconds: (performance.now() - startedAt) / 1000, deaths: workers.reduce((sum, { deaths }) => sum + deaths, 0) };
   } finally {
     await Promise.all(workers.map((worker) => worker.stop()));
@@ -226,16 +262,18 @@ function print(rows: readonly (readonly [string, string | number, string | numbe
 async function main(): Promise<boolean> {
   const broker = await startBroker();
   try {
-    const [peaceful, fired] = ['peace', 'war'].map((name) => optionsOf(broker.brokers, name, false)) as [
-      KafkaOptions,
-      KafkaOptions,
-    ];
+    const [peaceful, fired] = ['peace', 'war'].map((name) => {
+      const options = optionsOf(broker.brokers, name, false);
+      // Calls that come as they are due come in each run anew.
+      return SECONDS === 0 ? options : { ...options, topics: { ...options.topics, calls: `${name}-sent` } };
+    }) as [KafkaOptions, KafkaOptions];
+    const calls = await simulate();
     await createTopics(peaceful, { partitions: PARTITIONS });
-    await produce(peaceful);
-    console.log(`${CALLS} calls are on their topic, ${PARTITIONS} partitions; ${flags.workers} workers`);
-    const peace = await run(peaceful, async () => {});
+    if (SECONDS === 0) await produce(peaceful, calls);
+    console.log(`${CALLS} calls, ${PARTITIONS} partitions; ${flags.workers} workers`);
+    const peace = await run(peaceful, calls, async () => {});
     const killer = createKiller(broker);
-    const war = await run(fired, killer.onProgress);
+    const war = await run(fired, calls, killer.onProgress);
     const [a, b] = [await readOutcome(peaceful), await readOutcome(fired)];
     const differences = compare(a, b);
     const bad = ({ verdicts }: Outcome) => [...verdicts.values()].filter(({ verdict }) => verdict === 'bad').length;

@@ -233,6 +233,38 @@ describe('a delivery', () => {
   });
 });
 
+describe('a large delivery', () => {
+  const CLIENTS = 150;
+  /** A call of each client, so that each has a verdict to be explained. */
+  const round = (n: number) => callsOf(CLIENTS, 1, (i) => ({ ...client(i % CLIENTS), time: NOON + 10_000 * n + i }));
+
+  test('lets other things be done meanwhile', async () => {
+    const run = await createRun();
+    let [turns, isOver] = [0, false];
+    const count = () => {
+      turns++;
+      if (!isOver) setImmediate(count);
+    };
+    setImmediate(count);
+    await feed(run, [[0, 1, 2, 3].flatMap(round)]);
+    isOver = true;
+    // Six stretches of 100 calls, and eight of 20 verdicts.
+    assert.ok(turns >= 10, `${turns} turns`);
+  });
+
+  test('publishes nothing that the delivery of another source has overtaken', async () => {
+    const run = await createRun();
+    await Promise.all([0, 1, 2].map((n) => feed(run, [round(n)])));
+    const last = new Map<string, number>();
+    for (const { clientId, calls } of run.published.flat()) {
+      assert.ok(calls > (last.get(clientId) ?? 0), `${calls} calls after ${last.get(clientId)}`);
+      last.set(clientId, calls);
+    }
+    assert.deepEqual([...last.values()], new Array(CLIENTS).fill(3));
+    assert.ok(run.published.flat().length < 3 * CLIENTS, 'none was overtaken');
+  });
+});
+
 describe('the same calls', () => {
   const calls = Array.from(simulate({ seed: 5, clients: 80 }), ({ call }) => call);
   const cut = (size: number) =>
