@@ -64,7 +64,7 @@ const OVERLAP_MS = 60_000;
 /** Of HMAC-SHA-256; 128 bits are enough to tell clients apart. */
 const HASH_BYTES = 16;
 /** Hashes remembered of each kind: making one takes 3 µs, remembering it 150 bytes. */
-const MAX_HASHES = 100_000;
+const MAX_HASHES = 50_000;
 /** Longer values are hashed anew each time, so that the memo stays small. */
 const MAX_CACHED_CHARS = 256;
 

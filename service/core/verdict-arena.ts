@@ -73,8 +73,10 @@ export class VerdictArena {
     const { numbers, shorts } = this.#chunkOf(slot);
     const numberAt = (name: number) => nullable(numbers[at(slot, 8) + name]!);
     const shortAt = (name: number) => shorts[at(slot, 2) + SHORTS_AT + name]!;
-    const made = this.#words.at(shortAt(U.made)).split(BETWEEN);
+    const made = this.#words.partsOf(shortAt(U.made));
     const [verdict, action, model, featureSet, policy, mode] = made as [Verdict['verdict'], Verdict['action'], ...string[]];
+    const reasons: Reason[] = [];
+    for (let i = 0; i < shortAt(U.reasons); i++) reasons.push(this.#reasonOf(slot, i));
     const [calls, sessionStart] = [shortAt(U.calls), numberAt(N.sessionStart)!];
     return {
       id: verdictId({ clientId, sessionStart, calls }),
@@ -82,8 +84,8 @@ export class VerdictArena {
       verdict,
       score: numberAt(N.score),
       action,
-      family: this.#words.at(shortAt(U.family)) || null,
-      reasons: Array.from({ length: shortAt(U.reasons) }, (_, i) => this.#reasonOf(slot, i)),
+      family: this.#words.partsOf(shortAt(U.family))[0] || null,
+      reasons,
       baseLogOdds: numberAt(N.baseLogOdds),
       calls,
       time: numberAt(N.time)!,
@@ -99,11 +101,9 @@ export class VerdictArena {
 
   #reasonOf(slot: number, i: number): Reason {
     const { numbers, values, shorts } = this.#chunkOf(slot);
-    const [what, name] = [0, 1].map((j) => this.#words.at(shorts[at(slot, 2) + SHORTS_AT + U.reason + 2 * i + j]!)) as [
-      string,
-      string,
-    ];
-    const [kind, text] = what.split(BETWEEN) as [Reason['kind'], string?];
+    const u = at(slot, 2) + SHORTS_AT + U.reason + 2 * i;
+    const [kind, text] = this.#words.partsOf(shorts[u]!) as readonly [Reason['kind'], string?];
+    const name = this.#words.partsOf(shorts[u + 1]!)[0]!;
     const value = nullable(values[at(slot, 4) + VALUES_AT + i]!);
     const weight = nullable(numbers[at(slot, 8) + N.weights + i]!);
     return { kind, name, text: text ?? describe(name, value)!, weight, value };
@@ -112,9 +112,8 @@ export class VerdictArena {
   standing(slot: number): Standing {
     const { numbers, shorts } = this.#chunkOf(slot);
     const [n, u] = [at(slot, 8), at(slot, 2) + SHORTS_AT];
-    const made = this.#words.at(shorts[u + U.made]!);
     return {
-      verdict: made.slice(0, made.indexOf(BETWEEN)) as Verdict['verdict'],
+      verdict: this.#words.partsOf(shorts[u + U.made]!)[0] as Verdict['verdict'],
       score: nullable(numbers[n + N.score]!),
       novelty: nullable(numbers[n + N.novelty]!),
       calls: shorts[u + U.calls]!,
@@ -171,19 +170,20 @@ const NO_ROOM = -1;
 
 /** Words by number; '' is 0. */
 class Words {
-  readonly #words = [''];
+  readonly #parts: (readonly string[])[] = [['']];
   readonly #numbers = new Map<string, number>();
 
   /** NO_ROOM where there are too many, or there is nothing to keep. */
   put(word: string): number {
     const known = this.#numbers.get(word);
     if (known !== undefined) return known;
-    if (word === '' || this.#words.length >= MAX_WORDS) return NO_ROOM;
-    this.#numbers.set(word, this.#words.length);
-    return this.#words.push(word) - 1;
+    if (word === '' || this.#parts.length >= MAX_WORDS) return NO_ROOM;
+    this.#numbers.set(word, this.#parts.length);
+    return this.#parts.push(word.split(BETWEEN)) - 1;
   }
 
-  at(number: number): string {
-    return this.#words[number]!;
+  /** The words that were kept as one. */
+  partsOf(number: number): readonly string[] {
+    return this.#parts[number]!;
   }
 }

@@ -59,7 +59,7 @@ class Stored implements StoredVerdict {
 type Listener = (stored: StoredVerdict) => void;
 
 /** Verdicts that are held as objects: those that were put last, and beside them those that were asked for last. The others rest in the arena. */
-const MAX_WARM = 8192;
+const MAX_WARM = 4096;
 
 /** A verdict, or where it rests. */
 type Held = Stored | number;
