@@ -58,7 +58,7 @@ class Stored implements StoredVerdict {
 
 type Listener = (stored: StoredVerdict) => void;
 
-/** Verdicts that are held as objects: those that were put last, and beside them those that were asked for last. The others rest in the arena. */
+/** Verdicts that are held as objects: those that were put last. The others rest in the arena. */
 const MAX_WARM = 4096;
 
 /** A verdict, or where it rests. */
@@ -86,9 +86,6 @@ export class VerdictStore {
   readonly #oldestKept = new Oldest(this.#kept);
   readonly #warm = new Set<Stored>();
   readonly #oldestWarm = new Oldest(this.#warm);
-  /** Of those that rest. */
-  readonly #asked = new Map<string, Stored>();
-  readonly #oldestAsked = new Oldest(this.#asked);
   readonly #arena = new VerdictArena();
   readonly #recent: Record<VerdictName, Recent> = { good: createRecent(), bad: createRecent(), unsure: createRecent() };
   readonly #counts: Record<VerdictName, number> = { good: 0, bad: 0, unsure: 0 };
@@ -146,7 +143,6 @@ export class VerdictStore {
     const { verdict } = this.#standingOf(held);
     if (typeof held === 'number') this.#arena.give(held);
     else this.#warm.delete(held);
-    this.#asked.delete(clientId);
     if (!this.#fresh.delete(clientId)) this.#kept.delete(clientId);
     this.#recent[verdict].clients.delete(clientId);
     this.#counts[verdict]--;
@@ -178,10 +174,8 @@ export class VerdictStore {
   get(clientId: string): StoredVerdict | null {
     const held = this.#find(clientId);
     if (typeof held !== 'number') return held ?? null;
-    const asked = this.#asked.get(clientId) ?? new Stored(this.#arena.read(held, clientId), null);
-    this.#asked.set(clientId, asked);
-    if (this.#asked.size > MAX_WARM) this.#asked.delete(this.#oldestAsked.next()!);
-    return asked;
+    // Not kept: what outlives its question costs more to collect than to read again.
+    return new Stored(this.#arena.read(held, clientId), null);
   }
 
   /** All that are held. */
