@@ -1,18 +1,14 @@
 /** One server for `npm run bench`, in a process of its own: Assay's look-ups, or a bare Fastify route to hold them against. */
-import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
 import { fastify } from 'fastify';
 import type { Verdict } from '../service/core/contracts.ts';
 import { createObserver } from '../service/core/observe.ts';
-import { createHttp } from '../service/io/http.ts';
 import { attributesOf } from '../service/io/http-authz.ts';
-import { createMetrics } from '../service/io/metrics.ts';
-import { packageRoot } from '../service/io/package-root.ts';
-import { splitBody } from '../service/io/post-body.ts';
+import { stopPretenuring } from '../service/io/v8.ts';
 import { VerdictStore } from '../service/io/verdict-store.ts';
+import { createLookups } from './stand.ts';
 
 // As main.ts does.
-setFlagsFromString('--no-allocation-site-pretenuring');
+stopPretenuring();
 
 const verdict: Verdict = {
   id: 'bench.0.13',
@@ -63,19 +59,7 @@ function createAssay() {
     ...verdict,
     clientId: observer.identifier.find(attributesOf({ 'x-real-ip': '192.0.2.1', 'user-agent': 'curl/8' }, '')),
   });
-  return createHttp({
-    store,
-    identifier: observer.identifier,
-    metrics: createMetrics(observer, store),
-    post: async () => ({ accepted: 0, rejections: [] }),
-    splitBody,
-    keepLabel: async () => {},
-    readiness: () => ({ ready: true, detail: '' }),
-    subjectSalt: '',
-    now: Date.now,
-    webFolder: join(packageRoot, 'service', 'web'),
-    logger: false,
-  });
+  return createLookups(store, observer, Date.now);
 }
 
 const server = process.argv[2] === 'bare' ? createBare() : await createAssay();

@@ -21,14 +21,12 @@ import type { ApiCall } from '../service/core/contracts.ts';
 import { createObserver } from '../service/core/observe.ts';
 import type { Incoming, Source } from '../service/core/source.ts';
 import { DiskStore } from '../service/io/disk-store.ts';
-import { createHttp } from '../service/io/http.ts';
-import { createMetrics } from '../service/io/metrics.ts';
 import { packageRoot } from '../service/io/package-root.ts';
-import { splitBody } from '../service/io/post-body.ts';
+import { stopPretenuring } from '../service/io/v8.ts';
 import { VerdictStore } from '../service/io/verdict-store.ts';
 import { runPipeline, type Stages } from '../service/pipeline.ts';
 import { createStages } from '../service/stages.ts';
-import { MACHINE, quantile, spreadOf } from './stand.ts';
+import { createLookups, MACHINE, quantile, spreadOf } from './stand.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -40,7 +38,7 @@ const { values: flags } = parseArgs({
 });
 
 // As main.ts does.
-setFlagsFromString('--no-allocation-site-pretenuring');
+stopPretenuring();
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
@@ -109,19 +107,7 @@ async function timed(source: Source, stages: Stages, calls: number): Promise<num
 
 /** Has gateways' questions about clients at random answered over HTTP, asked by the process that waits for this one's result. */
 async function timeLookups({ observer, store }: Stages, clients: number): Promise<unknown> {
-  const http = createHttp({
-    store,
-    identifier: observer.identifier,
-    metrics: createMetrics(observer, store),
-    post: async () => ({ accepted: 0, rejections: [] }),
-    splitBody,
-    keepLabel: async () => {},
-    readiness: () => ({ ready: true, detail: '' }),
-    subjectSalt: '',
-    now: () => START,
-    webFolder: join(packageRoot, 'service', 'web'),
-    logger: false,
-  });
+  const http = createLookups(store, observer, () => START);
   const url = `${await http.listen({ host: '127.0.0.1', port: 0 })}/v1/authz`;
   process.send?.({ url, clients });
   const [answer] = await once(process, 'message');

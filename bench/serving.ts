@@ -1,13 +1,13 @@
 /** A server as `assay serve` is, and in the same process a bare Fastify route that sends what its parent tells it to. */
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
 import { fastify } from 'fastify';
 import { createApp } from '../service/app.ts';
 import { readConfig } from '../service/config.ts';
+import { stopPretenuring } from '../service/io/v8.ts';
 
 // As main.ts does.
-setFlagsFromString('--no-allocation-site-pretenuring');
+stopPretenuring();
 
 let answer = { headers: {} as Record<string, string>, body: '' };
 process.on('message', (told: typeof answer) => {

@@ -5,8 +5,14 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import autocannon from 'autocannon';
+import type { FastifyInstance } from 'fastify';
+import type { Observer } from '../service/core/observe.ts';
+import { createHttp } from '../service/io/http.ts';
 import type { KafkaOptions } from '../service/io/kafka-client.ts';
+import { createMetrics } from '../service/io/metrics.ts';
 import { packageRoot } from '../service/io/package-root.ts';
+import { splitBody } from '../service/io/post-body.ts';
+import type { VerdictStore } from '../service/io/verdict-store.ts';
 
 export interface Broker {
   readonly brokers: string;
@@ -74,6 +80,23 @@ export async function stopServer(child: ChildProcess): Promise<void> {
   await ended;
 }
 
+/** Look-ups alone, without what calls come by; @param now ms since 1970 */
+export function createLookups(store: VerdictStore, observer: Observer, now: () => number): FastifyInstance {
+  return createHttp({
+    store,
+    identifier: observer.identifier,
+    metrics: createMetrics(observer, store),
+    post: async () => ({ accepted: 0, rejections: [] }),
+    splitBody,
+    keepLabel: async () => {},
+    readiness: () => ({ ready: true, detail: '' }),
+    subjectSalt: '',
+    now,
+    webFolder: join(packageRoot, 'service', 'web'),
+    logger: false,
+  });
+}
+
 /** The value that a share of the values, 0 to 1, lies below. */
 export function quantile(values: readonly number[], share: number): number {
   return values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(share * values.length))]!;
@@ -87,7 +110,7 @@ export const MACHINE = { cpu: cpus()[0]?.model ?? '', cores: cpus().length, node
 
 const LOOKUP_CONNECTIONS = 32;
 /** What a gateway passes on of a client that has a verdict. */
-export const ASKED = { 'x-real-ip': '192.0.2.1', 'user-agent': 'curl/8' };
+const ASKED = { 'x-real-ip': '192.0.2.1', 'user-agent': 'curl/8' };
 
 /** Requests a second, and what 99% of them wait at most, in ms. @throws Error where one is not answered, or not by 2xx */
 export async function load(url: string, seconds: number): Promise<[number, number]> {

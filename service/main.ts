@@ -4,7 +4,6 @@ import { spawn } from 'node:child_process';
 import cluster from 'node:cluster';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
 import { SingleBar } from 'cli-progress';
 import { Command, InvalidArgumentError } from 'commander';
 import { createApp } from './app.ts';
@@ -16,6 +15,7 @@ import { evaluateFiles } from './evaluate.ts';
 import { listModels } from './io/classifier.ts';
 import { packageRoot } from './io/package-root.ts';
 import { formatReport } from './io/report.ts';
+import { stopPretenuring } from './io/v8.ts';
 import { formatClients, type ScoredFiles, scoreFiles, summarise, writeVerdicts } from './score.ts';
 import { formatTopics, inspectTopics } from './topics.ts';
 import { runWorkers } from './workers.ts';
@@ -25,9 +25,7 @@ interface FileOptions {
   json?: boolean;
 }
 
-// What V8 takes for long-lived, from what it saw while starting up, goes to where only full collections look. Here that hit what
-// each request makes, and all it refers to stayed with it: every small collection took ten times as long, in most starts.
-setFlagsFromString('--no-allocation-site-pretenuring');
+stopPretenuring();
 
 const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };
 const program = new Command('assay').description('Tells good automation from bad automation in API traffic').version(version);

@@ -11,6 +11,7 @@ import type { ApiCall, Verdict } from './core/contracts.ts';
 import { besideOf } from './core/dead-letter.ts';
 import type { Observer, Snapshot } from './core/observe.ts';
 import type { DeadLetter, Delivery, Incoming, Source } from './core/source.ts';
+import type { InTurn } from './core/turns.ts';
 import { type DecideContext, decide, type Standing } from './core/verdict.ts';
 import { BATCH_ROWS, type Classifier } from './io/classifier.ts';
 import type { VerdictStore } from './io/verdict-store.ts';
@@ -30,17 +31,6 @@ export interface ScoringStages {
   now(): number;
   /** Does one piece of work after the other. */
   readonly inTurn: InTurn;
-}
-
-type InTurn = <T>(work: () => Promise<T>) => Promise<T>;
-
-export function createTurns(): InTurn {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const turn = last.then(work);
-    last = turn.catch(() => {});
-    return turn;
-  };
 }
 
 export interface Stages extends ScoringStages {
@@ -99,8 +89,9 @@ async function explainAll(decided: Advance['decided'], { store }: ScoringStages)
   const verdicts: Verdict[] = [];
   for (const { verdict, explain } of decided.values()) {
     if (!store.holds(verdict)) continue;
-    verdicts.push(explain());
-    store.complete(explain());
+    const explained = explain();
+    verdicts.push(explained);
+    store.complete(explained);
     if (verdicts.length % STRETCH.verdicts === 0) await breathe();
   }
   return verdicts.filter((verdict) => store.holds(verdict));

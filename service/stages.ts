@@ -6,10 +6,11 @@ import { AssayError } from './core/errors.ts';
 import type { LinkChange } from './core/identify.ts';
 import { createObserver } from './core/observe.ts';
 import { readPolicy } from './core/policy.ts';
+import { createTurns } from './core/turns.ts';
 import { findModel, loadClassifier } from './io/classifier.ts';
 import { packageRoot } from './io/package-root.ts';
 import { VerdictStore } from './io/verdict-store.ts';
-import { createTurns, type ScoringStages } from './pipeline.ts';
+import type { ScoringStages } from './pipeline.ts';
 
 /** @throws AssayError where the model or the policy can't be used */
 export async function createStages(config: Config, onLink?: (change: LinkChange) => void): Promise<ScoringStages> {

@@ -35,13 +35,13 @@ const OPTIONS: NetOptions = {
   blackouts: [{ columns: [2, 3], probability: 0.3 }],
 };
 
-/** Bad where two inputs have the same sign, which no single one of them tells. */
 /** An encoding that changes nothing. */
 const AS_IT_IS = {
   edges: [0, 1, 2, 3].map(() => [-10, 10]),
   scaling: { mean: Array(4).fill(0.5), deviation: Array(4).fill(0.05), clip: 10 },
 };
 
+/** Bad where two inputs have the same sign, which no single one of them tells. */
 function sample(seed: number, rows: number): Rows {
   const random = createRandom(seed);
   const x = Float32Array.from({ length: rows * 4 }, () => random.normal());

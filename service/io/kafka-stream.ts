@@ -9,6 +9,7 @@ import { setImmediate as breathe, setTimeout as sleep } from 'node:timers/promis
 import kafkajs, { type Admin, type Consumer, type EachBatchPayload, type KafkaMessage } from 'kafkajs';
 import type { StreamTask } from '../core/changes.ts';
 import type { Incoming } from '../core/source.ts';
+import { createTurns } from '../core/turns.ts';
 import { unlessAborted } from './abort.ts';
 import { type AvroReader, createAvroReader } from './avro.ts';
 import { stickyAssigner } from './kafka-assign.ts';
@@ -91,7 +92,7 @@ class Stream {
   /** Partitions that were set back once to the position that is due. */
   readonly #setBack = new Set<number>();
   #isStopping = false;
-  #turn: Promise<void> = Promise.resolve();
+  readonly #takeTurns = createTurns();
   #end: () => void = () => {};
   #fail: (error: Error) => void = () => {};
   readonly ended: Promise<void>;
@@ -299,9 +300,10 @@ class Stream {
 
   /** One stretch at a time, whatever the partition, and between two of them whatever else has come. */
   #inTurn(work: () => void): Promise<void> {
-    const turn = this.#turn.then(() => breathe()).then(work);
-    this.#turn = turn.catch(() => {});
-    return turn;
+    return this.#takeTurns(async () => {
+      await breathe();
+      work();
+    });
   }
 
   #recordOf(message: KafkaMessage, partition: number): Incoming {
