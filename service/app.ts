@@ -83,7 +83,7 @@ export async function createApp(config: Config): Promise<App> {
         }
         await runAll(signal, work);
       } finally {
-        stopping();
+        if (!primary) stopping();
         await http.close();
         await kafka?.close();
         // What a start without Kafka can answer from.

@@ -447,3 +447,16 @@ test('bytes that are not HTTP get a coded 400', async (t: TestContext) => {
   assert.match(text, /^HTTP\/1\.1 400 /);
   assert.match(text, /"code":"ASSAY_REQUEST_INVALID"/);
 });
+
+test('what comes while the server closes is answered as ever, on a connection that then ends', async (t) => {
+  const { app } = createTestApp(t);
+  let answer: Response | null = null;
+  let url = '';
+  app.addHook('preClose', async () => {
+    answer = await fetch(`${url}/v1/authz`);
+  });
+  url = await app.listen({ host: '127.0.0.1', port: 0 });
+  await app.close();
+  const { status, headers } = answer! as Response;
+  assert.deepEqual([status, headers.get('connection')], [200, 'close']);
+});

@@ -117,6 +117,8 @@ export function createHttp(deps: HttpDeps): FastifyInstance {
     // A line for each look-up would cost more than the look-up.
     logController: new LogController({ disableRequestLogging: true }),
     requestTimeout: REQUEST_TIMEOUT_MS,
+    // A request that was accepted before the port was closed is answered as ever, and its connection ends with it.
+    return503OnClosing: false,
     http: { maxHeaderSize: MAX_HEADER_BYTES },
     routerOptions: { maxParamLength: 256 },
     frameworkErrors: onFault as NonNullable<FastifyServerOptions['frameworkErrors']>,
