@@ -13,12 +13,16 @@ import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import type { Admin } from 'kafkajs';
 import { loadCalls } from '../datasets/simulator/simulator.ts';
+import { readConfig } from '../service/config.ts';
+import { T } from '../service/core/client-record.ts';
+import { packClient, unpackClient } from '../service/core/client-state.ts';
 import type { ApiCall, Verdict } from '../service/core/contracts.ts';
 import { createAvroReader, createVerdictReader, encodeCall } from '../service/io/avro.ts';
 import { createClient, createPartitioner, type KafkaOptions } from '../service/io/kafka-client.ts';
 import { readLog } from '../service/io/kafka-log.ts';
 import { createTopics } from '../service/io/kafka-topics.ts';
 import { packageRoot } from '../service/io/package-root.ts';
+import { replay } from '../service/replay.ts';
 import { type Broker, environmentOf, optionsOf, PARTITIONS, startBroker, startServer, stopServer } from './stand.ts';
 
 const { values: flags } = parseArgs({
@@ -37,6 +41,8 @@ const SECONDS = Number(flags.seconds);
 const LIMIT_MS = 15 * 60_000;
 const TICK_MS = 50;
 const MAX_MESSAGES = 5000;
+/** Verdicts that are made again of each run: each reads the verdicts and its calls, which takes a second or two. */
+const REPLAYED = 8;
 
 interface DueCall {
   readonly value: Buffer;
@@ -123,23 +129,43 @@ async function progress(admin: Admin, { group, topics }: KafkaOptions): Promise<
   return routing * scoring;
 }
 
+function workerEnvironment(options: KafkaOptions, folder: string, worker: number): Record<string, string> {
+  const env = environmentOf(options, join(folder, `${options.group}-${worker}`));
+  return { ...env, ASSAY_POLICY: policyIn(folder), ASSAY_COHORTS: String(flags.cohorts) };
+}
+
+/** No verdict of the recording expires: its clients are compared at its end. */
+function writePolicy(folder: string): void {
+  const policy = JSON.parse(readFileSync(join(packageRoot, 'service', 'policies', 'default.json'), 'utf8')) as object;
+  const year = 365 * 86_400_000;
+  writeFileSync(policyIn(folder), JSON.stringify({ ...policy, ttlMs: { good: year, unsure: year, bad: year } }));
+}
+
+const policyIn = (folder: string) => join(folder, 'policy.json');
+
+/** How many of some verdicts `assay replay` makes again to the bit, from the calls on their topic. */
+async function replaySome(options: KafkaOptions, { verdicts }: Outcome, folder: string): Promise<number> {
+  const config = readConfig(workerEnvironment(options, folder, 0));
+  let same = 0;
+  for (let i = 0; i < REPLAYED; i++) {
+    const { id } = [...verdicts.values()][Math.floor((i * verdicts.size) / REPLAYED)]!;
+    if ((await replay(config, id)).differences.length === 0) same++;
+  }
+  return same;
+}
+
 /** Runs the group until all is read; calls back with the progress, 0 to 1, several times a second. */
 async function run(
   options: KafkaOptions,
   calls: readonly DueCall[],
+  folder: string,
   onProgress: (share: number, workers: readonly Worker[]) => Promise<void>,
 ) {
-  const folder = mkdtempSync(join(tmpdir(), 'assay-chaos-'));
-  // No verdict of the recording expires: its clients are compared at its end.
-  const policy = JSON.parse(readFileSync(join(packageRoot, 'service', 'policies', 'default.json'), 'utf8')) as object;
-  const year = 365 * 86_400_000;
-  writeFileSync(join(folder, 'policy.json'), JSON.stringify({ ...policy, ttlMs: { good: year, unsure: year, bad: year } }));
   await createTopics(options, { partitions: PARTITIONS });
   let sent = SECONDS === 0 ? 1 : 0;
   const startedAt = performance.now();
   const workers = Array.from({ length: Number(flags.workers) }, (_, i) => {
-    const env = environmentOf(options, join(folder, `worker-${i}`));
-    return new Worker({ ...env, ASSAY_POLICY: join(folder, 'policy.json'), ASSAY_COHORTS: String(flags.cohorts) });
+    return new Worker(workerEnvironment(options, folder, i));
   });
   const admin = createClient({ ...options, onNotice: () => {} }).admin();
   await admin.connect();
@@ -159,7 +185,6 @@ async function run(
   } finally {
     await Promise.all(workers.map((worker) => worker.stop()));
     await admin.disconnect();
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 
@@ -203,8 +228,8 @@ async function readOutcome(options: KafkaOptions): Promise<Outcome> {
       calls += messages.length;
     },
   });
-  const states = await readLast(options, topics.state);
-  for (const key of states.keys()) if (key === 'position') states.delete(key);
+  const states = new Map<string, Buffer>();
+  for (const [key, value] of await readLast(options, topics.state)) if (key !== 'position') states.set(key, placeless(value));
   const verdictBytes = await readLast(options, topics.verdicts);
   const reader = createVerdictReader(options);
   const verdicts = new Map(Array.from(verdictBytes, ([key, value]) => [key, reader.read(value) as Verdict]));
@@ -214,6 +239,13 @@ async function readOutcome(options: KafkaOptions): Promise<Outcome> {
   };
   await readLog(options, { topics: [topics.deadLetters], onMessages: (_, messages) => count(messages) });
   return { calls, distinct: ids.size, states, verdictBytes, verdicts, letters };
+}
+
+/** A state but for where its first call stands on the topic: what was written in vain before leaves gaps there. */
+function placeless(packed: Buffer): Buffer {
+  const state = unpackClient(packed)!;
+  new Float64Array(state.record.buffer)[T.offset] = 0;
+  return packClient(state);
 }
 
 async function readLast(options: KafkaOptions, topic: string): Promise<Map<string, Buffer>> {
@@ -260,6 +292,8 @@ function print(rows: readonly (readonly [string, string | number, string | numbe
 }
 
 async function main(): Promise<boolean> {
+  const folder = mkdtempSync(join(tmpdir(), 'assay-chaos-'));
+  writePolicy(folder);
   const broker = await startBroker();
   try {
     const [peaceful, fired] = ['peace', 'war'].map((name) => {
@@ -271,11 +305,12 @@ async function main(): Promise<boolean> {
     await createTopics(peaceful, { partitions: PARTITIONS });
     if (SECONDS === 0) await produce(peaceful, calls);
     console.log(`${CALLS} calls, ${PARTITIONS} partitions; ${flags.workers} workers`);
-    const peace = await run(peaceful, calls, async () => {});
+    const peace = await run(peaceful, calls, folder, async () => {});
     const killer = createKiller(broker);
-    const war = await run(fired, calls, killer.onProgress);
+    const war = await run(fired, calls, folder, killer.onProgress);
     const [a, b] = [await readOutcome(peaceful), await readOutcome(fired)];
     const differences = compare(a, b);
+    const again = [await replaySome(peaceful, a, folder), await replaySome(fired, b, folder)] as const;
     const bad = ({ verdicts }: Outcome) => [...verdicts.values()].filter(({ verdict }) => verdict === 'bad').length;
     print([
       ['seconds', peace.seconds.toFixed(1), war.seconds.toFixed(1)],
@@ -291,16 +326,20 @@ async function main(): Promise<boolean> {
       ['… bad', bad(a), bad(b)],
       ['… that differs in a bit', '', differences.verdicts],
       ['… in its calls or time', '', differences.counts],
+      [`… replayed, of ${REPLAYED} the same to the bit`, ...again],
       ['… score within 0.02', '', `${(100 * differences.near).toFixed(2)}%`],
     ]);
     const isWhole = [a, b].every(({ calls, distinct }) => calls === CALLS && distinct === CALLS) && differences.counts === 0;
     const isSame = flags.cohorts ? differences.near >= 0.99 : differences.states === 0 && differences.verdicts === 0;
+    const isReplayed = again.every((count) => count === REPLAYED);
     const isTried = war.deaths >= Number(flags.kills) && killer.done.brokers === 1;
     if (!isTried) console.error('fewer were killed than wanted: it was over too soon');
-    console.log(isWhole && isSame && isTried ? 'the same' : 'NOT the same');
-    return isWhole && isSame && isTried;
+    const isGood = isWhole && isSame && isReplayed && isTried;
+    console.log(isGood ? 'the same' : 'NOT the same');
+    return isGood;
   } finally {
     await broker.stop();
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 

@@ -176,7 +176,7 @@ async function restore() {
   const folder = mkdtempSync(join(tmpdir(), 'assay-scale-'));
   const rows = [];
   const disk = new DiskStore(folder, { limit: 2 * total });
-  const stages: Stages = await createPipeline(2 * total, (verdicts, touched) => disk.keep(stages, verdicts, touched));
+  const stages: Stages = await createPipeline(2 * total, (decisions, touched) => disk.keep(stages, decisions, touched));
   let held = 0;
   for (const clients of [total / 10, total]) {
     const from = held;

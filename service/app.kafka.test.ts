@@ -19,6 +19,7 @@ import { createClient, createPartitioner } from './io/kafka-client.ts';
 import { readLog } from './io/kafka-log.ts';
 import { createTopics } from './io/kafka-topics.ts';
 import { packageRoot } from './io/package-root.ts';
+import { replay } from './replay.ts';
 import { scoreFiles } from './score.ts';
 
 const CALLS = 100_000;
@@ -120,13 +121,16 @@ interface Bench {
 }
 
 /** Topics of the test's own, and a server's configuration for them. */
-async function open(t: TestContext): Promise<Bench> {
+async function open(
+  t: TestContext,
+  { isKeyed = false, ...env }: { isKeyed?: boolean; ASSAY_COHORTS?: string } = {},
+): Promise<Bench> {
   const brokers = process.env.KAFKA_TEST_BROKERS;
   assert.ok(brokers, 'KAFKA_TEST_BROKERS is not set: run this by `npm test`, which starts a broker');
   const folder = mkdtempSync(join(tmpdir(), 'assay-kafka-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const group = `app-${randomUUID().slice(0, 8)}`;
-  const topics = topicNames(group);
+  const topics = { ...topicNames(group), ...(isKeyed ? { routed: null } : {}) };
   const config = readConfig({
     ASSAY_DATA: join(folder, 'data'),
     PORT: '0',
@@ -137,6 +141,7 @@ async function open(t: TestContext): Promise<Bench> {
     // What others of a cohort do crosses partitions, and so comes at another time than in the file.
     ASSAY_COHORTS: 'false',
     ASSAY_POLICY: policyFile(folder),
+    ...env,
   });
   const options: KafkaOptions = { brokers: [brokers], group, topics, wireFormat: 'confluent', registryUrl: '' };
   await createTopics(options, { partitions: PARTITIONS });
@@ -144,8 +149,9 @@ async function open(t: TestContext): Promise<Bench> {
 }
 
 async function untilRead(server: Running, options: KafkaOptions): Promise<void> {
-  await until(server, () => isRead(options, `${options.group}-route`, options.topics.calls));
-  await until(server, () => isRead(options, options.group, options.topics.routed!));
+  const { routed, calls } = options.topics;
+  if (routed) await until(server, () => isRead(options, `${options.group}-route`, calls));
+  await until(server, () => isRead(options, options.group, routed ?? calls));
 }
 
 /** The verdicts on their topic, held against those that the file gives. */
@@ -223,6 +229,42 @@ test('a poisoned stream: all good calls are scored, all others are dead letters 
   assert.deepEqual([...letters].sort(), [...rejected].sort());
   assert.deepEqual([...rejected.values()].sort(), [20, 200, 200, 200]);
 });
+
+for (const isKeyed of [false, true])
+  test(`a verdict is made again from Kafka's calls, ${isKeyed ? 'keyed by producers' : 'routed'}`, async (t) => {
+    const { config, options, file } = await open(t, { isKeyed, ASSAY_COHORTS: 'true' });
+    // No call is spoilt: this only keys them.
+    await produce(options, file, POISONED, () => []);
+    const first = await start(config);
+    await until(first, async () => (await countCalls(first)) > POISONED / 4);
+    await first.stop();
+    const second = await start(config);
+    t.after(second.stop);
+    await untilRead(second, options);
+    const { clients } = (await second.app.http.inject('/v1/clients?limit=1000')).json() as { clients: Verdict[] };
+    const longest = clients.toSorted((a, b) => b.calls - a.calls);
+    let others = 0;
+    for (const { id } of [longest[0]!, longest[1]!, longest[100]!, longest[300]!]) {
+      const again = await replay(config, id);
+      assert.deepEqual([again.differences, again.recorded.id], [[], id]);
+      assert.match(again.input, new RegExp(`^${options.topics.routed ?? options.topics.calls}/\\d$`));
+      if (again.provenance.others) others++;
+    }
+    assert.ok(others > 0, 'none had a cohort');
+    await assert.rejects(replay(config, `${longest[0]!.id}9`), { code: 'ASSAY_DECISION_UNKNOWN' });
+    await deleteCalls(options);
+    await assert.rejects(replay(config, longest[0]!.id), { code: 'ASSAY_REPLAY_IMPOSSIBLE' });
+  });
+
+/** As retention does once they are old. */
+async function deleteCalls(options: KafkaOptions): Promise<void> {
+  const topic = options.topics.routed ?? options.topics.calls;
+  const admin = createClient(options).admin();
+  await admin.connect();
+  const partitions = (await admin.fetchTopicOffsets(topic)).map(({ partition, high }) => ({ partition, offset: high }));
+  await admin.deleteTopicRecords({ topic, partitions });
+  await admin.disconnect();
+}
 
 /** A topic takes 1 MiB a record by default. */
 async function allowLarge({ brokers, topics }: KafkaOptions): Promise<void> {

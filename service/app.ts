@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Config } from './config.ts';
+import type { Verdict } from './core/contracts.ts';
 import { AssayError } from './core/errors.ts';
+import type { Decision } from './core/provenance.ts';
 import type { Source } from './core/source.ts';
 import { unlessAborted } from './io/abort.ts';
 import { DiskStore } from './io/disk-store.ts';
@@ -87,11 +89,16 @@ export async function createApp(config: Config): Promise<App> {
         await http.close();
         await kafka?.close();
         // What a start without Kafka can answer from.
-        if (kafka) await disk.keep(scoring, scoring.store.all(), new Set());
+        if (kafka) await disk.keep(scoring, withoutProvenance(scoring.store.all()), new Set());
         await disk.close();
       }
     },
   };
+}
+
+/** What they were made from stays in Kafka. */
+function* withoutProvenance(verdicts: Iterable<Verdict>): Generator<Decision> {
+  for (const verdict of verdicts) yield { verdict, provenance: null };
 }
 
 const KAFKA_RETRY_MS = 5000;
@@ -139,7 +146,7 @@ function embeddedWork(inputs: readonly Source[], { scoring, disk, metrics }: Wor
   const stages: Stages = {
     ...scoring,
     onVerdict: ({ verdict }) => metrics.verdicts.inc({ verdict }),
-    publish: (verdicts, touched) => disk.keep(scoring, verdicts, touched),
+    publish: (decisions, touched) => disk.keep(scoring, decisions, touched),
     async bury(letters) {
       for (const { rejected } of letters) countRejection(metrics, rejected);
       if (letters.length > 0) await disk.bury(letters);

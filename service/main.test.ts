@@ -227,3 +227,17 @@ describe('assay', () => {
     assert.doesNotMatch(stderr, /EPIPE|at /);
   });
 });
+
+describe('assay replay', () => {
+  it('says in codes what it can not do', () => {
+    const env = { ASSAY_DATA: join(folder, 'no-store'), KAFKA_BROKERS: '' };
+    for (const [id, code] of [
+      ['nothing', 'ASSAY_REQUEST_INVALID'],
+      [`${'0a'.repeat(16)}.lx3k2.17`, 'ASSAY_DECISION_UNKNOWN'],
+    ] as const) {
+      const { status, out, err } = assay(['replay', id], { env });
+      assert.deepEqual([status, out], [1, '']);
+      assert.match(err, new RegExp(`^assay: ${code}: `));
+    }
+  });
+});

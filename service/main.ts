@@ -16,6 +16,7 @@ import { listModels } from './io/classifier.ts';
 import { packageRoot } from './io/package-root.ts';
 import { formatReport } from './io/report.ts';
 import { stopPretenuring } from './io/v8.ts';
+import { formatReplayed, type ReplayOptions, replay } from './replay.ts';
 import { formatClients, type ScoredFiles, scoreFiles, summarise, writeVerdicts } from './score.ts';
 import { formatTopics, inspectTopics } from './topics.ts';
 import { runWorkers } from './workers.ts';
@@ -73,6 +74,15 @@ program
   .option('--resubmit', 'put those listed back: onto their topics, or to the running service')
   .option('--url <url>', 'that service; the one of HOST and PORT by default')
   .action(deadLetters);
+
+program
+  .command('replay')
+  .description('make a verdict again from the calls that it counts, and say whether it is the same to the bit')
+  .argument('<id>', 'of the verdict, as in x-assay-decision')
+  .option('--calls <file...>', 'recorded calls, in their order; those in Kafka by default')
+  .option('--format <name>', 'their log format; found out by default')
+  .option('--json', 'both verdicts, and what they were made from, as JSON')
+  .action(replayVerdict);
 
 // Offline work runs beside the service, which never imports it.
 const SCRIPTS = {
@@ -155,6 +165,12 @@ async function deadLetters(options: LetterOptions & { json?: boolean; resubmit?:
   if (options.json) for (const view of views) console.log(JSON.stringify(view));
   else console.log(formatLetters(views));
   if (outcome) console.error(formatResubmission(outcome));
+}
+
+async function replayVerdict(id: string, { json, ...options }: ReplayOptions & { json?: boolean }): Promise<void> {
+  const replayed = await replay(readConfig(), id, options);
+  console.log(json ? JSON.stringify(replayed) : formatReplayed(replayed));
+  if (replayed.differences.length > 0) process.exitCode = 1;
 }
 
 function wholeNumber(text: string): number {

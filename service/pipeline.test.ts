@@ -51,8 +51,8 @@ async function createRun(change: Partial<Stages> = {}): Promise<Run> {
   const stages: Stages = {
     ...scoring,
     now: () => Date.UTC(2100, 0, 1),
-    async publish(verdicts, touched) {
-      run.published.push([...verdicts]);
+    async publish(decisions, touched) {
+      run.published.push(decisions.map(({ verdict }) => verdict));
       run.touched.push(touched);
     },
     async bury(letters) {

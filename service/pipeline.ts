@@ -10,6 +10,7 @@ import { cohortIdOf } from './core/cohort.ts';
 import type { ApiCall, Verdict } from './core/contracts.ts';
 import { besideOf } from './core/dead-letter.ts';
 import type { Observer, Snapshot } from './core/observe.ts';
+import { type Decision, type Provenance, provenanceOf } from './core/provenance.ts';
 import type { DeadLetter, Delivery, Incoming, Source } from './core/source.ts';
 import type { InTurn } from './core/turns.ts';
 import { type DecideContext, decide, type Standing } from './core/verdict.ts';
@@ -35,7 +36,7 @@ export interface ScoringStages {
 
 export interface Stages extends ScoringStages {
   /** Hands on each client's newest verdict of a delivery, and keeps what changed: clients' and cohorts' records by id. */
-  publish(verdicts: readonly Verdict[], touched: ReadonlySet<string>): Promise<void>;
+  publish(decisions: readonly Decision[], touched: ReadonlySet<string>): Promise<void>;
   /** Keeps what could not be used. */
   bury(letters: readonly DeadLetter[]): Promise<void>;
 }
@@ -85,16 +86,16 @@ function advance({ records, decode }: Calls, stages: ScoringStages): Promise<Adv
 }
 
 /** The verdicts with what each feature contributed, but for those that another source's have overtaken meanwhile. */
-async function explainAll(decided: Advance['decided'], { store }: ScoringStages): Promise<Verdict[]> {
-  const verdicts: Verdict[] = [];
-  for (const { verdict, explain } of decided.values()) {
+async function explainAll(decided: Advance['decided'], { store }: ScoringStages): Promise<Decision[]> {
+  const decisions: Decision[] = [];
+  for (const { verdict, explain, provenance } of decided.values()) {
     if (!store.holds(verdict)) continue;
     const explained = explain();
-    verdicts.push(explained);
+    decisions.push({ verdict: explained, provenance });
     store.complete(explained);
-    if (verdicts.length % STRETCH.verdicts === 0) await breathe();
+    if (decisions.length % STRETCH.verdicts === 0) await breathe();
   }
-  return verdicts.filter((verdict) => store.holds(verdict));
+  return decisions.filter(({ verdict }) => store.holds(verdict));
 }
 
 export type Calls = Pick<Delivery, 'records' | 'decode'>;
@@ -112,7 +113,7 @@ export function observeAll({ records, decode }: Calls, { observer, onCall, now }
   const receivedAtMs = now();
   for (const record of records) {
     const call = decode(record, receivedAtMs);
-    const seen = isRejection(call) ? call : observer.observe(call, record.identity);
+    const seen = isRejection(call) ? call : observer.observe(call, record.identity, record.offset);
     if (isRejection(seen)) {
       observed.letters.push(letterOf(seen, record));
       continue;
@@ -135,6 +136,7 @@ export interface Decided {
   readonly verdict: Verdict;
   /** The same verdict with what each feature contributed, which costs more than all before. */
   readonly explain: () => Verdict;
+  readonly provenance: Provenance;
 }
 
 /**
@@ -156,7 +158,8 @@ export function decideAll(
       explained ??= decide(snapshot, scored, classifier.explain(snapshot.vector), before, context);
       return explained;
     };
-    newest.set(snapshot.clientId, { verdict, explain: scored.error ? () => verdict : explain });
+    const provenance = provenanceOf(snapshot, before);
+    newest.set(snapshot.clientId, { verdict, explain: scored.error ? () => verdict : explain, provenance });
     onVerdict?.(verdict);
   });
   return [...newest.values()];

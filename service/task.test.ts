@@ -41,13 +41,13 @@ class Topics {
   readonly entries = new Map<string, Buffer>();
   readonly verdicts = new Map<string, Verdict>();
 
-  write({ state, shared, verdicts }: Changes): void {
+  write({ state, shared, decisions }: Changes): void {
     for (const { key, value } of [...state, ...shared]) {
       this.entries.delete(key);
       if (value) this.entries.set(key, value);
     }
-    for (const [clientId, verdict] of verdicts) {
-      if (verdict) this.verdicts.set(clientId, verdict);
+    for (const [clientId, decision] of decisions) {
+      if (decision) this.verdicts.set(clientId, decision.verdict);
       else this.verdicts.delete(clientId);
     }
   }

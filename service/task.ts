@@ -6,10 +6,11 @@ import type { Rejection } from './core/api-call.ts';
 import { type Changes, type Entry, isLinkKey, readLink, type StreamTask, writeLink } from './core/changes.ts';
 import { packClient, STATE_LAYOUT, unpackClient } from './core/client-state.ts';
 import { isCohortId } from './core/cohort.ts';
-import type { ApiCall, Verdict } from './core/contracts.ts';
+import type { ApiCall } from './core/contracts.ts';
 import { ExpiryTable, hasExpired } from './core/expiry.ts';
 import type { LinkChange } from './core/identify.ts';
 import type { Observer, ObserverOptions, Snapshot } from './core/observe.ts';
+import { type Decision, standingOf } from './core/provenance.ts';
 import type { DeadLetter, Decode, Incoming } from './core/source.ts';
 import type { Standing } from './core/verdict.ts';
 import { type Decided, decideAll, observeAll, type ScoringStages } from './pipeline.ts';
@@ -46,7 +47,7 @@ export class PartitionTask implements StreamTask {
   #snapshots: Snapshot[] = [];
   /** Of what is decided, what is not explained yet: of all verdicts of a moment, only those that stand are worth that. */
   readonly #decided = new Map<string, Decided>();
-  #verdicts = new Map<string, Verdict | null>();
+  #decisions = new Map<string, Decision | null>();
   #letters: DeadLetter[] = [];
   #time = 0;
   /** What was restored, until all is back. */
@@ -159,7 +160,7 @@ export class PartitionTask implements StreamTask {
 
   #withdraw(clientId: string): void {
     this.#decided.delete(clientId);
-    this.#verdicts.set(clientId, null);
+    this.#decisions.set(clientId, null);
     this.#options.store.remove(clientId);
   }
 
@@ -177,7 +178,7 @@ export class PartitionTask implements StreamTask {
       if (count-- <= 0) return true;
       const verdict = decided.explain();
       this.#decided.delete(clientId);
-      this.#verdicts.set(clientId, verdict);
+      this.#decisions.set(clientId, { verdict, provenance: decided.provenance });
       this.#options.store.complete(verdict);
     }
     return false;
@@ -194,8 +195,8 @@ export class PartitionTask implements StreamTask {
     for (const [key, change] of this.#links) shared.push({ key, value: writeLink(change) });
     const position: Position = { layout: STATE_LAYOUT, offset, time: this.#time };
     state.push({ key: POSITION_KEY, value: Buffer.from(JSON.stringify(position)) });
-    const changes = { state, shared, verdicts: this.#verdicts, letters: this.#letters };
-    [this.#touched, this.#links, this.#verdicts, this.#letters] = [new Set(), new Map(), new Map(), []];
+    const changes = { state, shared, decisions: this.#decisions, letters: this.#letters };
+    [this.#touched, this.#links, this.#decisions, this.#letters] = [new Set(), new Map(), new Map(), []];
     return changes;
   }
 
@@ -209,9 +210,4 @@ export class PartitionTask implements StreamTask {
 function readPosition(value: Buffer | undefined): Position | null {
   const position = value && (JSON.parse(value.toString()) as Position);
   return position?.layout === STATE_LAYOUT ? position : null;
-}
-
-/** Only what a later decision asks for: a verdict with its reasons is ten times that. */
-function standingOf({ verdict, score, novelty, calls, time, sessionStart, expiresAt }: Verdict): Standing {
-  return { verdict, score, novelty, calls, time, sessionStart, expiresAt };
 }

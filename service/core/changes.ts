@@ -1,7 +1,7 @@
 /** What a partition's task takes in, and what it gives out to be written down. */
-import type { Verdict } from './contracts.ts';
 import type { LinkChange } from './identify.ts';
 import type { Observer } from './observe.ts';
+import type { Decision } from './provenance.ts';
 import type { DeadLetter, Decode, Incoming } from './source.ts';
 
 /** A record for a compacted topic; null takes the key away. */
@@ -17,7 +17,7 @@ export interface Changes {
   /** Links and cohorts, which every process reads. */
   readonly shared: readonly Entry[];
   /** By client; null where it expired or its client was forgotten. */
-  readonly verdicts: ReadonlyMap<string, Verdict | null>;
+  readonly decisions: ReadonlyMap<string, Decision | null>;
   readonly letters: readonly DeadLetter[];
 }
 

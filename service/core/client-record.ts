@@ -19,8 +19,11 @@ function number<const S extends Slots>(slots: S): Record<NameOf<S[number]>, numb
 }
 type NameOf<S> = S extends string ? S : S extends readonly [infer N extends string, number] ? N : never;
 
-/** Float64 slots: times (ms since 1970), object numbers, and up to which bucket its share of the cohort is counted. */
-export const T = number(['first', 'last', 'answered', 'sessionStart', ['idLast', 4], 'cohortAt']);
+/**
+ * Float64 slots: where its first call stands in the input, times (ms since 1970), object numbers, and up to which bucket its
+ * share of the cohort is counted.
+ */
+export const T = number(['offset', 'last', 'answered', 'sessionStart', ['idLast', 4], 'cohortAt']);
 
 /** Float32 slots of the session, set to zero when a new one begins: means, sums of logarithms, what decays. */
 // biome-ignore format: a line for each theme
@@ -125,7 +128,7 @@ const BYTES_AT = COUNTS_AT + C.size * 2;
 export const RECORD_BYTES = Math.ceil((BYTES_AT + D.size) / 8) * 8;
 const MAX_RECORD_BYTES = 1024;
 /** Changes whenever the layout does; a stored record of another version is not read. */
-export const RECORD_VERSION = 4;
+export const RECORD_VERSION = 5;
 if (RECORD_BYTES > MAX_RECORD_BYTES) throw new Error(`a client's record takes ${RECORD_BYTES} bytes`);
 
 /** Views on one client's record. */

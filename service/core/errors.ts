@@ -35,6 +35,8 @@ export const ERRORS = {
   ASSAY_STORAGE_FAILED: ['The state could not be kept on disk', true],
   ASSAY_SERVICE_UNAVAILABLE: ['No running service of Assay answers', true],
   ASSAY_CLIENT_UNKNOWN: ['No verdict is held for this client', false],
+  ASSAY_DECISION_UNKNOWN: ['The verdict is not held here', false],
+  ASSAY_REPLAY_IMPOSSIBLE: ['The verdict cannot be made again from what is here', false],
   ASSAY_REQUEST_INVALID: ['The request is not understood', false],
   ASSAY_REQUEST_TOO_LARGE: ['The request is larger than the limit', false],
   ASSAY_CONTENT_TYPE_UNKNOWN: ['The request body has a type or coding that is not read here', false],

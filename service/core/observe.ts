@@ -21,7 +21,17 @@ export interface Snapshot {
   readonly sessionStart: number;
   readonly strength: number;
   readonly vector: Float32Array;
+  /** What was known of the others of its cohort, zeros where there are none. */
+  readonly others: Float32Array;
+  /** Offsets of the first and the last call that it counts, null where the input has none. */
+  readonly span: Span | null;
   readonly signals: readonly FiredSignal[];
+}
+
+/** From a call to a call of the same partition, both included. */
+export interface Span {
+  readonly first: number;
+  readonly last: number;
 }
 
 export interface Observation {
@@ -36,6 +46,8 @@ export interface ObserverOptions extends IdentifierOptions {
   readonly maxClients?: number;
   /** Whether what a client's cohort does counts too, as it does by default. */
   readonly cohorts?: boolean;
+  /** What is known of every client's cohort where nothing is counted. */
+  readonly others?: Float32Array;
   /** What is counted of cohorts elsewhere. */
   readonly peers?: PeersOf;
   /** Told of each client that is forgotten. */
@@ -44,8 +56,11 @@ export interface ObserverOptions extends IdentifierOptions {
 
 export interface Observer {
   readonly identifier: Identifier;
-  /** @param identity who the caller is, where that was found out before; else the identifier says, and learns */
-  observe(call: ApiCall, identity?: Identity): Observation | Rejection;
+  /**
+   * @param identity who the caller is, where that was found out before; else the identifier says, and learns
+   * @param offset where the call stands in its partition, where that has offsets
+   */
+  observe(call: ApiCall, identity?: Identity, offset?: number): Observation | Rejection;
   readonly size: number;
   /** Clients forgotten so far because the limit was reached. */
   readonly evictions: number;
@@ -77,13 +92,15 @@ class ClientTable implements Observer {
   readonly #oldestKnown = new Oldest(this.#known);
   readonly #arena = new RecordArena();
   readonly #cohorts: CohortTable | null;
-  readonly #others = new Float32Array(O.size);
+  readonly #others: Float32Array;
   #evictions = 0;
 
   constructor(options: ObserverOptions) {
     this.identifier = new Identifier(options);
     this.#maxClients = options.maxClients ?? 200_000;
     this.#cohorts = options.cohorts === false ? null : new CohortTable(COHORT.maxCohorts, options.peers);
+    // Without cohorts zeros, as of a client alone.
+    this.#others = options.others ?? new Float32Array(O.size);
     this.#onEvict = options.onEvict ?? (() => {});
   }
 
@@ -95,20 +112,20 @@ class ClientTable implements Observer {
     return this.#evictions;
   }
 
-  observe(call: ApiCall, identity: Identity = this.identifier.identify(call)): Observation | Rejection {
-    const record = this.#recordOf(identity.clientId);
+  observe(call: ApiCall, identity = this.identifier.identify(call), offset?: number): Observation | Rejection {
     const { clientId } = identity;
+    const record = this.#arena.view(this.#find(clientId) ?? this.#add(clientId, offset));
     const rejection = observe(record, call, identity, this.#cohorts);
     if (rejection) return rejection;
     const cohort = this.#cohorts ? record.u[U.cohort]! : 0;
-    return { clientId, cohort, snapshot: isDue(record) ? this.#snapshotOf(clientId, record) : null };
+    return { clientId, cohort, snapshot: isDue(record) ? this.#snapshotOf(clientId, record, offset) : null };
   }
 
-  #snapshotOf(clientId: string, record: ClientRecord): Snapshot {
-    // Without cohorts they stay zeros, as of a client alone.
+  #snapshotOf(clientId: string, record: ClientRecord, offset?: number): Snapshot {
     this.#cohorts?.readOthers(record, this.#others);
-    const vector = newVector();
-    extract(record, this.#others, vector);
+    const [vector, others] = newVectors();
+    others.set(this.#others);
+    extract(record, others, vector);
     return {
       clientId,
       calls: record.c[C.calls]!,
@@ -116,7 +133,9 @@ class ClientTable implements Observer {
       sessionStart: record.t[T.sessionStart]!,
       strength: record.c[C.strength]!,
       vector,
-      signals: firedSignals(record, this.#others),
+      others,
+      span: offset === undefined ? null : { first: record.t[T.offset]!, last: offset },
+      signals: firedSignals(record, others),
     };
   }
 
@@ -133,23 +152,18 @@ class ClientTable implements Observer {
   restore(id: string, bytes: Uint8Array): boolean {
     if (isCohortId(id)) return this.#cohorts?.restore(id, bytes) ?? false;
     if (bytes.length !== RECORD_BYTES) return false;
-    this.#arena.bytes(this.#slotOf(id)).set(bytes);
+    this.#arena.bytes(this.#find(id) ?? this.#add(id)).set(bytes);
     return true;
-  }
-
-  #recordOf(clientId: string): ClientRecord {
-    return this.#arena.view(this.#slotOf(clientId));
   }
 
   #find(clientId: string): number | undefined {
     return this.#known.get(clientId) ?? this.#fresh.get(clientId);
   }
 
-  #slotOf(clientId: string): number {
-    const found = this.#find(clientId);
-    if (found !== undefined) return found;
+  #add(clientId: string, offset = 0): number {
     if (this.size >= this.#maxClients) this.#evict();
     const slot = this.#arena.take();
+    this.#arena.view(slot).t[T.offset] = offset;
     this.#fresh.set(clientId, slot);
     return slot;
   }
@@ -216,15 +230,17 @@ function isDue(record: ClientRecord): boolean {
   return true;
 }
 
-const SLAB_VECTORS = 64;
+const SLAB_SNAPSHOTS = 64;
+const SNAPSHOT_FLOATS = FEATURES.length + O.size;
 let slab = new Float32Array(0);
 let slabAt = 0;
 
-/** Vectors are cut from larger arrays: an array of its own for each costs more than filling it. */
-function newVector(): Float32Array {
-  if (slabAt + FEATURES.length > slab.length) [slab, slabAt] = [new Float32Array(SLAB_VECTORS * FEATURES.length), 0];
-  slabAt += FEATURES.length;
-  return slab.subarray(slabAt - FEATURES.length, slabAt);
+/** For features and for others; cut from larger arrays: an array of its own for each costs more than filling it. */
+function newVectors(): readonly [Float32Array, Float32Array] {
+  if (slabAt + SNAPSHOT_FLOATS > slab.length) [slab, slabAt] = [new Float32Array(SLAB_SNAPSHOTS * SNAPSHOT_FLOATS), 0];
+  const [from, middle] = [slabAt, slabAt + FEATURES.length];
+  slabAt += SNAPSHOT_FLOATS;
+  return [slab.subarray(from, middle), slab.subarray(middle, slabAt)];
 }
 
 export function createObserver(options: Partial<ObserverOptions> = {}): Observer {

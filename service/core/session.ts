@@ -142,7 +142,6 @@ function endsSession({ t, c }: ClientRecord, time: number): boolean {
 /** Folds the session that ended into the history and clears its slots; ids seen stay, so that a replay is still known. */
 function beginSession(record: ClientRecord, call: ApiCall): void {
   const { t, f, u, c, d } = record;
-  if (t[T.first] === 0) t[T.first] = call.time;
   if (c[C.calls]! > 0) foldSession(record, call.time);
   f.fill(0);
   d.fill(0);

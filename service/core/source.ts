@@ -19,6 +19,8 @@ export interface Incoming extends Beside {
   readonly bytes: Uint8Array;
   /** Where it came from, for people: `access.log:17`, `api-calls/3@1042`. */
   readonly origin: string;
+  /** Where it stands in its partition, for reading it again. */
+  readonly offset?: number;
   /** Who is calling, where that was found out before. */
   readonly identity?: Identity;
 }

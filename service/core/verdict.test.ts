@@ -6,7 +6,15 @@ import { FEATURES, featureNames, featureSet } from './features.ts';
 import { STRENGTH } from './identify.ts';
 import type { Snapshot } from './observe.ts';
 import { readPolicy } from './policy.ts';
-import { type DecideContext, decide, type Explanation, type Scored, type Standing, settleAll } from './verdict.ts';
+import {
+  type Decidable,
+  type DecideContext,
+  decide,
+  type Explanation,
+  type Scored,
+  type Standing,
+  settleAll,
+} from './verdict.ts';
 
 const policy = readPolicy(
   {
@@ -24,7 +32,7 @@ const policy = readPolicy(
 );
 const CONTEXT: DecideContext = { policy, model: 'm1', featureSet };
 
-function snapshotOf(fields: Partial<Snapshot> = {}): Snapshot {
+function snapshotOf(fields: Partial<Decidable> = {}): Decidable {
   const vector = new Float32Array(FEATURES.length);
   return { clientId: 'c', calls: 21, time: NOON, sessionStart: NOON - 60_000, strength: 0, vector, signals: [], ...fields };
 }

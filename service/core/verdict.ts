@@ -21,6 +21,9 @@ export interface Explanation {
   readonly contributions: ArrayLike<number>;
 }
 
+/** What a decision asks of a snapshot. */
+export type Decidable = Omit<Snapshot, 'others' | 'span'>;
+
 export interface DecideContext {
   readonly policy: Policy;
   readonly model: string;
@@ -39,7 +42,7 @@ const MIN_WEIGHT = 0.05;
  * code, and the verdict unsure.
  */
 export function decide(
-  snapshot: Snapshot,
+  snapshot: Decidable,
   raw: Scored,
   explanation: Explanation | null,
   standing: Standing | null,
@@ -181,7 +184,7 @@ export function settleAll(
   });
 }
 
-function reasonsFor(snapshot: Snapshot, scored: Scored, explanation: Explanation | null, held: Hold | null): Reason[] {
+function reasonsFor(snapshot: Decidable, scored: Scored, explanation: Explanation | null, held: Hold | null): Reason[] {
   const reasons: Reason[] = [];
   if (scored.error) reasons.push(plain('error', scored.error, ERRORS[scored.error][0]));
   if (held) reasons.push(plain('default', held, HOLDS[held]));

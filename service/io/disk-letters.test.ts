@@ -11,7 +11,7 @@ import { open } from 'lmdb';
 import type { DeadLetter } from '../core/source.ts';
 import { formatLetters, formatResubmission, listLetters, resubmit } from '../dead-letters.ts';
 import { createDiskLetters } from './disk-letters.ts';
-import { DiskStore, LETTERS_NAME } from './disk-store.ts';
+import { DATABASES, DiskStore } from './disk-store.ts';
 
 const LIMIT = { limit: 100 };
 const NOWHERE = 'http://127.0.0.1:9';
@@ -79,7 +79,7 @@ test('a folder without a store has no letters, and none is made', async (t) => {
 test('an entry that is no letter shows as such and stops no other', async (t) => {
   const folder = await storeWith(t, [letterOf('{"a"'), letterOf('{"b"')]);
   const root = open({ path: folder, maxDbs: 8 });
-  await root.openDB({ name: LETTERS_NAME, encoding: 'binary' }).put(1, Buffer.from([0xc1, 0xff]));
+  await root.openDB({ name: DATABASES.letters, encoding: 'binary' }).put(1, Buffer.from([0xc1, 0xff]));
   await root.close();
   const views = await listLetters(createDiskLetters(folder, NOWHERE), LIMIT);
   assert.deepEqual(

@@ -2,10 +2,8 @@
  * Dead letters in the embedded store, read beside a service that writes it. They are put back by posting them to that
  * service: only the process that holds the clients' state may count a call.
  */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Database, open } from 'lmdb';
+import type { Database } from 'lmdb';
 import {
   type Letter,
   leave,
@@ -17,7 +15,8 @@ import {
   whyLeft,
 } from '../core/dead-letter.ts';
 import { AssayError } from '../core/errors.ts';
-import { type KeptLetter, LETTERS_NAME, MAP_SIZE_BYTES } from './disk-store.ts';
+import { withStore } from './disk-access.ts';
+import { DATABASES, type KeptLetter } from './disk-store.ts';
 import type { LetterPlace } from './letter-place.ts';
 
 type Letters = Database<KeptLetter, number>;
@@ -44,19 +43,10 @@ export function createDiskLetters(folder: string, url: string): LetterPlace {
 
 /** @throws AssayError ASSAY_STORAGE_FAILED where there is a store that can't be opened */
 async function withLetters(folder: string, readOnly: boolean, use: (letters: Letters) => Promise<void>): Promise<void> {
-  if (!existsSync(join(folder, 'data.mdb'))) return;
-  let root: ReturnType<typeof open> | null = null;
-  try {
-    root = open({ path: folder, mapSize: MAP_SIZE_BYTES, maxDbs: 8, readOnly });
-    // Undefined where nothing was ever written and nothing may be made.
-    const letters = root.openDB({ name: LETTERS_NAME }) as Letters | undefined;
+  await withStore(folder, readOnly, async (open) => {
+    const letters = open<KeptLetter, number>(DATABASES.letters);
     if (letters) await use(letters);
-  } catch (error) {
-    if (error instanceof AssayError) throw error;
-    throw new AssayError('ASSAY_STORAGE_FAILED', `${folder}: ${(error as Error).message}`, { cause: error });
-  } finally {
-    await root?.close();
-  }
+  });
 }
 
 /** One that can't be read shows as such and stops no other. */

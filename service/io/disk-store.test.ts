@@ -100,6 +100,8 @@ const letterOf = (origin: string, bytes = Uint8Array.from(Buffer.from(`{"id":"${
 });
 const originsOf = (letters: readonly DeadLetter[]) => letters.map(({ origin }) => origin);
 
+const decisionsOf = (verdicts: readonly Verdict[]) => verdicts.map((verdict) => ({ verdict, provenance: null }));
+
 /** Observes, keeps the records and one verdict a client, and says whose they are. */
 async function keepCalls(disk: DiskStore, memory: Memory, calls: readonly ApiCall[]): Promise<string[]> {
   const [touched, cohorts] = [new Set<string>(), new Set<string>()];
@@ -111,7 +113,7 @@ async function keepCalls(disk: DiskStore, memory: Memory, calls: readonly ApiCal
   }
   const verdicts = [...touched].map((clientId) => verdictOf(clientId, { time: calls.at(-1)!.time }));
   for (const verdict of verdicts) memory.store.put(verdict);
-  await disk.keep(memory, verdicts, new Set([...touched, ...cohorts]));
+  await disk.keep(memory, decisionsOf(verdicts), new Set([...touched, ...cohorts]));
   return [...touched];
 }
 
@@ -267,7 +269,7 @@ describe('close and reopen', () => {
     const folder = folderFor(t);
     const verdicts = ['d', 'a', 'c', 'b'].map((id, i) => verdictOf(id, { time: NOON + i }));
     const memory = { observer: createObserver(), store: new VerdictStore() };
-    await withDisk(folder, (disk) => disk.keep(memory, verdicts, new Set()));
+    await withDisk(folder, (disk) => disk.keep(memory, decisionsOf(verdicts), new Set()));
     const { store } = await restored(folder);
     assert.deepEqual(store.list(null, 2), [verdicts[3], verdicts[2]]);
   });

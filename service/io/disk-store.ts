@@ -11,14 +11,15 @@ import { AssayError } from '../core/errors.ts';
 import { featureSet } from '../core/features.ts';
 import type { LinkChange } from '../core/identify.ts';
 import type { Observer } from '../core/observe.ts';
+import type { Decision, Provenance } from '../core/provenance.ts';
 import type { DeadLetter } from '../core/source.ts';
 import { hashString } from '../core/stats.ts';
 import type { VerdictStore } from './verdict-store.ts';
 
 /** Dead letters and labels kept; the oldest go first. */
 const MAX_KEPT = 100_000;
-export const LETTERS_NAME = 'dead-letters';
-export const MAP_SIZE_BYTES = 16 * 2 ** 30;
+export const DATABASES = { verdicts: 'verdicts', provenance: 'provenance', letters: 'dead-letters' } as const;
+export const ENVIRONMENT = { mapSize: 16 * 2 ** 30, maxDbs: 9 } as const;
 
 /** A dead letter as it lies on disk. */
 export interface KeptLetter extends DeadLetter {
@@ -27,6 +28,9 @@ export interface KeptLetter extends DeadLetter {
   /** When it was put back into the source, ms since 1970. */
   readonly putBackAt?: number;
 }
+
+/** What a verdict was made from, by its client; of another one where the client's newest was kept without. */
+export type KeptProvenance = Provenance & { readonly id: string };
 
 export interface DiskStoreOptions {
   /** Clients and links kept, about; what memory has forgotten is dropped here once so many were written. */
@@ -40,6 +44,7 @@ export class DiskStore {
   /** Two generations; which one is young, `meta` tells. */
   readonly #links: readonly Database<LinkChange, string>[];
   readonly #verdicts: Database<Verdict, string>;
+  readonly #provenance: Database<KeptProvenance, string>;
   readonly #labels: Journal<Label>;
   readonly #letters: Journal<KeptLetter>;
   readonly #meta: Database<number, string>;
@@ -50,14 +55,15 @@ export class DiskStore {
   constructor(folder: string, { limit = 200_000 }: DiskStoreOptions = {}) {
     this.#limit = limit;
     mkdirSync(folder, { recursive: true });
-    this.#root = open({ path: folder, mapSize: MAP_SIZE_BYTES, maxDbs: 8 });
+    this.#root = open({ path: folder, ...ENVIRONMENT });
     // lmdb makes one more promise for each batch, which nobody is given.
     this.#root.on('beforecommit', () => queueMicrotask(() => later(this.#root.committed)));
     this.#records = this.#root.openDB({ name: 'records', encoding: 'binary' });
     this.#links = ['links-0', 'links-1'].map((name) => this.#root.openDB({ name }));
-    this.#verdicts = this.#root.openDB({ name: 'verdicts' });
+    this.#verdicts = this.#root.openDB({ name: DATABASES.verdicts });
+    this.#provenance = this.#root.openDB({ name: DATABASES.provenance });
     this.#labels = new Journal(this.#root.openDB({ name: 'labels' }));
-    this.#letters = new Journal(this.#root.openDB({ name: LETTERS_NAME }));
+    this.#letters = new Journal(this.#root.openDB({ name: DATABASES.letters }));
     this.#meta = this.#root.openDB({ name: 'meta' });
     // However often it is started anew, it ages.
     this.#linksWritten = this.#linksOf(0).getCount();
@@ -118,14 +124,17 @@ export class DiskStore {
   /** Keeps the records of touched clients and cohorts and the new verdicts; resolves when they are committed. */
   async keep(
     { observer, store }: { readonly observer: Observer; readonly store: VerdictStore },
-    verdicts: Iterable<Verdict>,
+    decisions: Iterable<Decision>,
     touched: ReadonlySet<string>,
   ): Promise<void> {
     for (const id of touched) {
       const bytes = observer.dump(id);
       if (bytes) later(this.#records.put(id, Buffer.from(bytes)));
     }
-    for (const verdict of verdicts) later(this.#verdicts.put(verdict.clientId, verdict));
+    for (const { verdict, provenance } of decisions) {
+      later(this.#verdicts.put(verdict.clientId, verdict));
+      if (provenance) later(this.#provenance.put(verdict.clientId, { ...provenance, id: verdict.id }));
+    }
     this.#written += touched.size;
     if (this.#written > this.#limit) this.#sweep(observer, store);
     await this.#committed();
@@ -134,7 +143,8 @@ export class DiskStore {
   #sweep(observer: Observer, store: VerdictStore): void {
     this.#written = 0;
     for (const id of this.#records.getKeys()) if (!observer.has(id)) later(this.#records.remove(id));
-    for (const clientId of this.#verdicts.getKeys()) if (!store.has(clientId)) later(this.#verdicts.remove(clientId));
+    for (const verdicts of [this.#verdicts, this.#provenance])
+      for (const clientId of verdicts.getKeys()) if (!store.has(clientId)) later(verdicts.remove(clientId));
   }
 
   async bury(letters: readonly DeadLetter[]): Promise<void> {

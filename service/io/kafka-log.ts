@@ -12,6 +12,8 @@ export interface LogOptions {
   readonly topics: readonly string[];
   /** All by default. */
   readonly partitions?: readonly number[];
+  /** Offsets to read of the one topic and partition that are given, both included; all by default. */
+  readonly range?: { readonly from: number; readonly to: number };
   /** Messages of one partition in their order; what it takes holds up what comes behind. */
   onMessages(from: { topic: string; partition: number }, messages: readonly KafkaMessage[]): void | Promise<void>;
 }
@@ -55,7 +57,7 @@ export async function readLog(options: KafkaOptions, log: LogOptions): Promise<v
 type Ends = Map<string, number>;
 
 /** Where each partition that holds something ends, exclusive. */
-async function fetchLogEnds(options: KafkaOptions, { topics, partitions }: LogOptions): Promise<Ends> {
+async function fetchLogEnds(options: KafkaOptions, { topics, partitions, range }: LogOptions): Promise<Ends> {
   const admin = createClient(options).admin();
   try {
     await admin.connect();
@@ -63,7 +65,7 @@ async function fetchLogEnds(options: KafkaOptions, { topics, partitions }: LogOp
     for (const topic of topics)
       for (const { partition, low, high } of await admin.fetchTopicOffsets(topic))
         if (Number(low) < Number(high) && (partitions?.includes(partition) ?? true))
-          ends.set(nameOf(topic, partition), Number(high));
+          ends.set(nameOf(topic, partition), Math.min(Number(high), (range?.to ?? Number(high)) + 1));
     return ends;
   } finally {
     await admin.disconnect();
@@ -93,7 +95,8 @@ class Reader implements LogReader {
     this.#ends = ends;
     // kafkajs knows no reading without a group; this one is of this reader only, commits nothing, and so lapses with it.
     this.#groupId = `${options.group}-read-${randomUUID()}`;
-    const { partitions } = log;
+    const { partitions, range } = log;
+    if (range) this.#goTo({ topic: log.topics[0]!, partition: partitions![0]!, next: range.from, lag: 0 });
     this.#consumer = createClient(options).consumer({
       groupId: this.#groupId,
       maxWaitTimeInMs: FETCH_WAIT_MS,
@@ -141,7 +144,7 @@ class Reader implements LogReader {
     const next = this.#places.get(nameOf(topic, partition))?.next ?? 0;
     await this.#log.onMessages(
       { topic, partition },
-      messages.filter(({ offset }) => Number(offset) >= next),
+      messages.filter(({ offset }) => Number(offset) >= next && Number(offset) <= (this.#log.range?.to ?? Number(offset))),
     );
   }
 
@@ -149,11 +152,15 @@ class Reader implements LogReader {
   #onEnd({ topic, partition, lastOffset, highWatermark }: EndPayload): void {
     const name = nameOf(topic, partition);
     const next = Number(lastOffset) + 1;
-    this.#places.set(name, { topic, partition, next, lag: Number(highWatermark) - next });
+    this.#goTo({ topic, partition, next, lag: Number(highWatermark) - next });
     const isBehind = [...this.#places.values()].some(({ lag }) => lag > 0);
     this.#behindSince = isBehind ? (this.#behindSince ?? Date.now()) : null;
     if (next >= (this.#ends.get(name) ?? 0)) this.#ends.delete(name);
     if (this.#ends.size === 0) this.#reach();
+  }
+
+  #goTo(place: Place): void {
+    this.#places.set(nameOf(place.topic, place.partition), place);
   }
 
   stalenessMs(): number {

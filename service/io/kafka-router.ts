@@ -4,7 +4,7 @@
  * which costs more, is then shared out. Calls, links and input offsets go out in one transaction.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Message } from 'kafkajs';
+import type { KafkaMessage, Message } from 'kafkajs';
 import { isRejection, type Rejection } from '../core/api-call.ts';
 import { isLinkKey, readLink, writeLink } from '../core/changes.ts';
 import { besideOf, packBeside, textOf, unpackBeside } from '../core/dead-letter.ts';
@@ -108,11 +108,26 @@ class Router {
   }
 }
 
+/** A record of the topic that is scored: whose a call is, only the router is believed. */
+export function incomingOf(message: KafkaMessage, { topic, partition, isRouted }: Place): Incoming {
+  const offset = Number(message.offset);
+  const record = { bytes: message.value ?? EMPTY, origin: `${topic}/${partition}@${offset}`, offset };
+  return isRouted ? unroute(message, record) : { ...record, key: message.key, headers: message.headers };
+}
+
+interface Place {
+  readonly topic: string;
+  readonly partition: number;
+  readonly isRouted: boolean;
+}
+
+const EMPTY = new Uint8Array(0);
+
 /** A call as the router wrote it, with what came beside it before; as it is where it was written by someone else. */
 export function unroute({ key, headers }: Pick<Message, 'key' | 'headers'>, record: Incoming): Incoming {
   const route = headers?.[ROUTE_HEADER];
   if (route === undefined) return record;
   const text = textOf(route as Headers[string]);
   const identity = { clientId: String(key), strength: Number(text[0]) };
-  return { bytes: record.bytes, origin: text.slice(2), ...unpackBeside(headers as Headers), identity };
+  return { ...record, origin: text.slice(2), ...unpackBeside(headers as Headers), identity };
 }

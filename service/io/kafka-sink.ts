@@ -1,8 +1,9 @@
 /** What goes out to Kafka: what tasks changed, dead letters with their original bytes, and calls that came another way. */
 import type { Message, TopicMessages } from 'kafkajs';
 import type { Changes, Entry } from '../core/changes.ts';
-import type { ApiCall, Verdict } from '../core/contracts.ts';
+import type { ApiCall } from '../core/contracts.ts';
 import { headerBytes, packBeside, resubmissionsOf } from '../core/dead-letter.ts';
+import type { Decision, Provenance } from '../core/provenance.ts';
 import type { DeadLetter } from '../core/source.ts';
 import { encodeCall, encodeVerdict } from './avro.ts';
 import {
@@ -94,16 +95,33 @@ export interface OutgoingOptions {
   readonly verdictId: number | null;
 }
 
+/** The topic that is scored. */
+export function inputOf({ routed, calls }: KafkaTopics): string {
+  return routed ?? calls;
+}
+
+/** Beside a verdict: which partition its offsets are of, and what else it was made from. */
+export const PROVENANCE_HEADERS = { input: 'assay-input', provenance: 'assay-provenance' } as const;
+
+function packProvenance(provenance: Provenance, input: string): Record<string, string> {
+  return { [PROVENANCE_HEADERS.input]: input, [PROVENANCE_HEADERS.provenance]: JSON.stringify(provenance) };
+}
+
 /** What a partition's task changed, as messages; all but dead letters for the partition of the same number. */
 export function outgoingOf(changes: Changes, partition: number, { topics, verdictId }: OutgoingOptions): Outgoing[] {
   const entry = (topic: string) => (each: Entry) => ({ topic, partition, key: each.key, value: each.value });
-  const verdict = ([key, value]: [string, Verdict | null]) => {
-    return { topic: topics.verdicts, partition, key, value: value && encodeVerdict(value, verdictId) };
-  };
+  const input = `${inputOf(topics)}/${partition}`;
+  const decision = ([key, value]: [string, Decision | null]) => ({
+    topic: topics.verdicts,
+    partition,
+    key,
+    value: value && encodeVerdict(value.verdict, verdictId),
+    ...(value?.provenance ? { headers: packProvenance(value.provenance, input) } : {}),
+  });
   return [
     ...changes.state.map(entry(topics.state)),
     ...changes.shared.map(entry(topics.shared)),
-    ...Array.from(changes.verdicts, verdict),
+    ...Array.from(changes.decisions, decision),
     ...changes.letters.map((letter) => ({ topic: topics.deadLetters, ...envelopeOf(letter) })),
   ];
 }

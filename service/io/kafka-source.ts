@@ -15,7 +15,7 @@ import { createClient, type KafkaOptions, kafkaError, prepareWithPatience, REGIS
 import { type MergeItem, PartitionMerge } from './partition-merge.ts';
 
 /** A record with what it decodes to, so that it is decoded once. */
-export interface MergedRecord extends Incoming, MergeItem {
+export interface MergedRecord extends Omit<Incoming, 'offset'>, MergeItem {
   readonly call: ApiCall | Rejection;
 }
 

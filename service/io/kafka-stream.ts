@@ -15,7 +15,7 @@ import { type AvroReader, createAvroReader } from './avro.ts';
 import { stickyAssigner } from './kafka-assign.ts';
 import { createClient, type KafkaOptions, kafkaError, prepareWithPatience, REGISTRY_PATIENCE_MS } from './kafka-client.ts';
 import { readLog } from './kafka-log.ts';
-import { unroute } from './kafka-router.ts';
+import { incomingOf } from './kafka-router.ts';
 import { outgoingOf } from './kafka-sink.ts';
 import { openWriter, type TransactionalWriter } from './kafka-transaction.ts';
 
@@ -61,7 +61,6 @@ const MAX_WAITING = 50_000;
 const FETCH_BYTES = 1024 * 1024;
 const FETCH_WAIT_MS = 50;
 const REOPEN_MS = 1000;
-const EMPTY = new Uint8Array(0);
 
 /**
  * Reads and scores until `signal` aborts; then commits what has been done and leaves the group.
@@ -274,7 +273,9 @@ class Stream {
 
   async #work(run: Run, batch: EachBatchPayload['batch'], messages: readonly KafkaMessage[]): Promise<void> {
     const isOver = () => this.#runs.get(run.partition) !== run || this.#isStopping;
-    const records = messages.map((message) => this.#recordOf(message, batch.partition));
+    const { topic, topics } = this.#options;
+    const from = { topic, partition: batch.partition, isRouted: topics.routed !== null };
+    const records = messages.map((message) => incomingOf(message, from));
     await this.#prepare(records);
     for (let i = 0; i < records.length; i += STRETCH_RECORDS) {
       const stretch = records.slice(i, i + STRETCH_RECORDS);
@@ -304,13 +305,6 @@ class Stream {
       await breathe();
       work();
     });
-  }
-
-  #recordOf(message: KafkaMessage, partition: number): Incoming {
-    const { topic, topics } = this.#options;
-    const record = { bytes: message.value ?? EMPTY, origin: `${topic}/${partition}@${message.offset}` };
-    // Whose a call is, only the router is believed.
-    return topics.routed === null ? { ...record, key: message.key, headers: message.headers } : unroute(message, record);
   }
 
   /** While the registry is away everything waits. */

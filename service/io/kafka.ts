@@ -18,7 +18,7 @@ import {
 } from './kafka-client.ts';
 import { type LogReader, openLog } from './kafka-log.ts';
 import { type RouterOptions, runRouter } from './kafka-router.ts';
-import { createKafkaSink, type KafkaSink } from './kafka-sink.ts';
+import { createKafkaSink, inputOf, type KafkaSink } from './kafka-sink.ts';
 import { runStream, type StreamOptions } from './kafka-stream.ts';
 import { checkTopics } from './kafka-topics.ts';
 
@@ -47,13 +47,12 @@ export async function connectKafka(options: KafkaOptions): Promise<KafkaConnecti
   const { call: callId, verdict: verdictId } = await registerContracts(options);
   const partitions = await checkTopics(options);
   const sink = await createKafkaSink({ ...options, callId });
-  const { calls, routed } = options.topics;
   return {
     ...sink,
     partitions,
-    score: (work, signal) => runStream({ ...options, ...work, verdictId, topic: routed ?? calls }, signal),
+    score: (work, signal) => runStream({ ...options, ...work, verdictId, topic: inputOf(options.topics) }, signal),
     route: async (work, signal) => {
-      if (routed !== null) await runRouter({ ...options, ...work }, signal);
+      if (options.topics.routed !== null) await runRouter({ ...options, ...work }, signal);
     },
     follow: (copy) => throughOutage('reading the verdicts', options, () => followShared(options, copy)),
     followLabels: (onLabel, signal) => followLabels(options, onLabel, sink.bury, signal),
