@@ -88,11 +88,14 @@ export class DiskStore {
       for (const { value } of links.getRange()) observer.identifier.restore(value);
     let clients = 0;
     for (const { key, value } of this.#records.getRange()) if (observer.restore(key, value) && !isCohortId(key)) clients++;
-    // Not all at once in memory: a million verdicts are a gigabyte.
-    const times = [...this.#verdicts.getRange()].map(({ key, value: { time } }) => ({ key, time }));
-    for (const { key } of times.sort((a, b) => a.time - b.time)) store.put(this.#verdicts.get(key)!);
+    store.restore(this.#allVerdicts());
     this.#sweep(observer, store);
     return clients;
+  }
+
+  /** One by one: as objects a million are a gigabyte. */
+  *#allVerdicts(): Generator<Verdict> {
+    for (const { value } of this.#verdicts.getRange()) yield value;
   }
 
   keepLink(change: LinkChange): void {

@@ -101,17 +101,29 @@ export class VerdictStore {
 
   /** @param explain the same verdict with what costs to explain, where `verdict` is without; asked at most once */
   put(verdict: Verdict, explain: (() => Verdict) | null = null): void {
-    const { clientId } = verdict;
+    const stored = new Stored(verdict, explain);
+    this.#hold(verdict.clientId, stored, verdict);
+    this.#keepWarm(stored);
+    for (const listener of this.#listeners) listener(stored);
+  }
+
+  /** Puts back what was kept, in the order of its time; at rest from the start, so that each is looked at once. */
+  restore(verdicts: Iterable<Verdict>): void {
+    const restored = Array.from(verdicts, (verdict) => {
+      return { clientId: verdict.clientId, time: verdict.time, held: this.#arena.put(verdict) ?? new Stored(verdict, null) };
+    });
+    restored.sort((a, b) => a.time - b.time);
+    for (const { clientId, held } of restored) this.#hold(clientId, held, this.#standingOf(held));
+  }
+
+  #hold(clientId: string, held: Held, standing: Pick<Standing, 'verdict' | 'calls'>): void {
     if (this.has(clientId)) this.remove(clientId);
     else if (this.#fresh.size + this.#kept.size >= this.#limit) this.remove(this.#oldest());
-    const stored = new Stored(verdict, explain);
-    (isFresh(verdict) ? this.#fresh : this.#kept).set(clientId, stored);
-    this.#keepWarm(stored);
-    this.#counts[verdict.verdict]++;
-    const { clients, oldest } = this.#recent[verdict.verdict];
+    (isFresh(standing) ? this.#fresh : this.#kept).set(clientId, held);
+    this.#counts[standing.verdict]++;
+    const { clients, oldest } = this.#recent[standing.verdict];
     clients.add(clientId);
     if (clients.size > MAX_LISTED) clients.delete(oldest.next()!);
-    for (const listener of this.#listeners) listener(stored);
   }
 
   /** The verdict that was put without what costs to explain, now with it; so that what explains it is held no longer. */
@@ -213,7 +225,7 @@ export class VerdictStore {
 const FRESH_SHARE = 0.2;
 const FRESH_CALLS = 4;
 
-function isFresh({ verdict, calls }: Verdict): boolean {
+function isFresh({ verdict, calls }: Pick<Standing, 'verdict' | 'calls'>): boolean {
   return calls < FRESH_CALLS && verdict !== 'bad';
 }
 
