@@ -2,7 +2,7 @@
 import { fastify } from 'fastify';
 import type { Verdict } from '../service/core/contracts.ts';
 import { createObserver } from '../service/core/observe.ts';
-import { attributesOf } from '../service/io/http-authz.ts';
+import { attributesOf } from '../service/io/ask.ts';
 import { stopPretenuring } from '../service/io/v8.ts';
 import { VerdictStore } from '../service/io/verdict-store.ts';
 import { createLookups } from './stand.ts';

@@ -8,6 +8,7 @@ import { AssayError } from './core/errors.ts';
 import type { Decision } from './core/provenance.ts';
 import type { Source } from './core/source.ts';
 import { unlessAborted } from './io/abort.ts';
+import { createDialects } from './io/dialects.ts';
 import { DiskStore } from './io/disk-store.ts';
 import { createReplaySource, fileIdentity } from './io/files.ts';
 import { createHttp } from './io/http.ts';
@@ -41,16 +42,19 @@ export async function createApp(config: Config): Promise<App> {
   if (primary) metrics.text = () => primary.metrics();
   const posted = createHttpSource({ maxWaiting: config.ASSAY_HTTP_QUEUE });
   let readiness = { ready: false, detail: 'starting' };
-  const http = await createHttp({
+  const asking = {
     store: scoring.store,
     identifier: scoring.observer.identifier,
     metrics,
+    subjectSalt: config.ASSAY_SUBJECT_SALT,
+    now: Date.now,
+  };
+  const http = await createHttp({
+    ...asking,
     post: posted.post,
     splitBody,
     keepLabel: (label) => disk.keepLabel(label),
     readiness: () => readiness,
-    subjectSalt: config.ASSAY_SUBJECT_SALT,
-    now: Date.now,
     webFolder: join(packageRoot, 'service', 'web'),
     logger: { level: config.LOG_LEVEL },
   });
@@ -68,7 +72,12 @@ export async function createApp(config: Config): Promise<App> {
       };
       // Workers share a port, so whoever asks on it must find one that is ready: they listen from when they are until they close.
       if (!primary) signal.addEventListener('abort', stopping);
-      const listen = () => http.listen({ host: config.HOST, port: config.PORT });
+      const ports = { spoePort: config.ASSAY_SPOE_PORT, grpcPort: config.ASSAY_GRPC_PORT };
+      const dialects = createDialects({ host: config.HOST, ...ports, deps: asking, log: http.log });
+      const listen = async () => {
+        await dialects.listen();
+        await http.listen({ host: config.HOST, port: config.PORT });
+      };
       let kafka: KafkaConnection | null = null;
       try {
         // Look-ups are answered from what is on disk even while Kafka is away.
@@ -86,7 +95,7 @@ export async function createApp(config: Config): Promise<App> {
         await runAll(signal, work);
       } finally {
         if (!primary) stopping();
-        await http.close();
+        await Promise.all([http.close(), dialects.close()]);
         await kafka?.close();
         // What a start without Kafka can answer from.
         if (kafka) await disk.keep(scoring, withoutProvenance(scoring.store.all()), new Set());

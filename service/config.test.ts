@@ -9,6 +9,8 @@ import { packageRoot } from './io/package-root.ts';
 const DEFAULTS: Config = {
   HOST: 'localhost',
   PORT: 8080,
+  ASSAY_SPOE_PORT: 0,
+  ASSAY_GRPC_PORT: 0,
   ASSAY_DATA: 'data',
   ASSAY_KEY: 'assay',
   ASSAY_SUBJECT_SALT: '',

@@ -10,6 +10,8 @@ const whole = (description: string, value: number, minimum: number, maximum: num
 export const ConfigSchema = Type.Object({
   HOST: text('Address to listen on', 'localhost'),
   PORT: whole('Port to listen on', 8080, 0, 65_535),
+  ASSAY_SPOE_PORT: whole('Port on which HAProxy asks by SPOE; 0 for none', 0, 0, 65_535),
+  ASSAY_GRPC_PORT: whole('Port on which Envoy asks over gRPC; 0 for none', 0, 0, 65_535),
   ASSAY_DATA: text('Folder for state, verdicts and dead letters', 'data'),
   ASSAY_KEY: text('Secret under which client ids are hashed', 'assay'),
   ASSAY_SUBJECT_SALT: text('Salt with which the gateways hash credentials; /v1/authz does the same'),

@@ -14,10 +14,14 @@ const OWN_NEEDS: Needs = {
 
 const STEP_LIMIT_MS = 900_000;
 
-/** Does what is not done yet; quick when all is there. @throws Error naming what is missing and how to get it */
+/** Brings what the range and its programs need, as `bring` does. */
 export function setUp(programs: readonly Needs[], say: (line: string) => void): void {
+  bring([OWN_NEEDS, ...programs], say);
+}
+
+/** Does what is not done yet; quick when all is there. @throws Error naming what is missing and how to get it */
+export function bring(all: readonly Needs[], say: (line: string) => void): void {
   mkdirSync(join(WORK_DIR, 'bin'), { recursive: true });
-  const all = [OWN_NEEDS, ...programs];
   const collect = (pick: (needs: Needs) => readonly string[] | undefined) => [...new Set(all.flatMap((one) => pick(one) ?? []))];
   installDebian(
     collect(({ apt }) => apt),

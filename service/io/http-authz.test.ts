@@ -7,8 +7,8 @@ import fc from 'fast-check';
 import type { InjectOptions } from 'fastify';
 import { AssayError } from '../core/errors.ts';
 import type { ClientAttributes } from '../core/identify.ts';
+import { attributesOf } from './ask.ts';
 import { countDecisions, createTestApp, NOW_MS, verdictOf } from './http.test.data.ts';
-import { attributesOf } from './http-authz.ts';
 
 const FROM = { 'x-real-ip': '203.0.113.9', 'user-agent': 'curl/8.5.0' };
 const hashOf = (credential: string) => createHash('sha256').update(`salt${credential}`, 'latin1').digest('hex').slice(0, 16);

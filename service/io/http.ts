@@ -19,7 +19,8 @@ import { Type } from 'typebox';
 import { jsonSchemaOf } from '../core/avro-schema.ts';
 import { ApiCallSchema, LabelSchema, VerdictSchema } from '../core/contracts.ts';
 import { AssayError, type ErrorCode } from '../core/errors.ts';
-import { type AuthzDeps, addAuthz, createAuthz, isAuthz } from './http-authz.ts';
+import type { AskDeps } from './ask.ts';
+import { addAuthz, createAuthz, isAuthz } from './http-authz.ts';
 import { addIntake, type IntakeDeps } from './http-intake.ts';
 import { addLookups, type LookupDeps } from './http-lookup.ts';
 import { HttpSeconds } from './http-seconds.ts';
@@ -31,7 +32,7 @@ export interface Readiness {
   readonly detail: string;
 }
 
-export interface HttpDeps extends AuthzDeps, IntakeDeps, LookupDeps {
+export interface HttpDeps extends AskDeps, IntakeDeps, LookupDeps {
   readonly store: LookupDeps['store'];
   readonly metrics: Metrics;
   readiness(): Readiness;
@@ -126,31 +127,36 @@ export function createHttp(deps: HttpDeps): FastifyInstance {
   }) as unknown as FastifyInstance;
   app.setValidatorCompiler(TypeBoxValidatorCompiler);
   app.setErrorHandler(onFault);
-  app.setNotFoundHandler((request, reply) => onFault(new AssayError('ASSAY_NOT_FOUND'), request, reply));
   for (const schema of [ApiCallSchema, VerdictSchema, LabelSchema]) app.addSchema({ $id: schema.name, ...jsonSchemaOf(schema) });
   app.addSchema(ErrorBody);
   app.addHook('preClose', async () => {
     setTimeout(() => app.server.closeAllConnections(), CLOSE_GRACE_MS).unref();
   });
-  measure(app, deps.metrics);
+  const seconds = new HttpSeconds(deps.metrics.registry);
   void app.register(swagger, OPEN_API);
-  void app.register(swaggerUi, {
-    routePrefix: '/docs',
-    staticCSP: DOCS_CSP,
-    theme: { title: 'Assay API' },
-    uiConfig: { layout: 'BaseLayout' },
+  void app.register((scope) => addAuthz(scope, answerAuthz, seconds));
+  void app.register(async (scope) => {
+    measure(scope, seconds);
+    scope.setNotFoundHandler((request, reply) => onFault(new AssayError('ASSAY_NOT_FOUND'), request, reply));
+    void scope.register(swaggerUi, DOCS_PAGE);
+    void scope.register((part) => addIntake(part, deps, ERRORS_OF(400, 413, 415, 500, 503)));
+    void scope.register((part) => addLookups(part, deps, ERRORS_OF(400, 404, 413, 415, 500, 503)));
+    void scope.register((part) => addHealth(part, deps));
+    void scope.register((part) => addPage(part, deps.webFolder));
   });
-  void app.register((scope) => addAuthz(scope, answerAuthz));
-  void app.register((scope) => addIntake(scope, deps, ERRORS_OF(400, 413, 415, 500, 503)));
-  void app.register((scope) => addLookups(scope, deps, ERRORS_OF(400, 404, 413, 415, 500, 503)));
-  void app.register((scope) => addHealth(scope, deps));
-  void app.register((scope) => addPage(scope, deps.webFolder));
   return app;
 }
 
 /** The documents' page sets styles inline; all it loads is its own. */
 const DOCS_CSP =
   "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+const DOCS_PAGE = {
+  routePrefix: '/docs',
+  staticCSP: DOCS_CSP,
+  theme: { title: 'Assay API' },
+  uiConfig: { layout: 'BaseLayout' },
+} as const;
 
 const OPEN_API = {
   openapi: {
@@ -196,8 +202,7 @@ function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void
 const ROUTED_AT = Symbol('routedAt');
 
 /** A stream is never sent to its end, so it is not counted: how long somebody watched says nothing. */
-function measure(app: FastifyInstance, { registry }: Metrics): void {
-  const seconds = new HttpSeconds(registry);
+function measure(app: FastifyInstance, seconds: HttpSeconds): void {
   app.addHook('onRequest', (request, _reply, done) => {
     (request.raw as Timed)[ROUTED_AT] = performance.now();
     done();

@@ -2,7 +2,8 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ErrorCode } from '../core/errors.ts';
 import type { VerdictStore } from './verdict-store.ts';
 
-export type Decision = 'allow' | 'deny' | 'shadow' | 'expired' | 'unknown' | 'error';
+/** What came of a gateway's question. */
+export type AuthzResult = 'allow' | 'deny' | 'shadow' | 'expired' | 'unknown' | 'error';
 
 export interface Metrics {
   readonly registry: Registry;
@@ -12,7 +13,7 @@ export interface Metrics {
   readonly rejections: Counter<'code'>;
   readonly verdicts: Counter<'verdict'>;
   /** Answers to gateways so far: plain numbers, since counting one by its label takes a twentieth of an answer. */
-  readonly decisions: Record<Decision, number>;
+  readonly decisions: Record<AuthzResult, number>;
   readonly deliverySeconds: Histogram;
   readonly commitSeconds: Histogram;
   readonly batchRecords: Histogram;
@@ -125,8 +126,8 @@ export function createMetrics(population: Population, store: VerdictStore): Metr
   };
 }
 
-function countDecisions(registers: Registry[]): Record<Decision, number> {
-  const decisions: Record<Decision, number> = { allow: 0, deny: 0, shadow: 0, expired: 0, unknown: 0, error: 0 };
+function countDecisions(registers: Registry[]): Record<AuthzResult, number> {
+  const decisions: Record<AuthzResult, number> = { allow: 0, deny: 0, shadow: 0, expired: 0, unknown: 0, error: 0 };
   new Counter({
     name: 'assay_authz_total',
     help: 'Answers to gateways',

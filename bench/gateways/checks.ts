@@ -1,0 +1,236 @@
+/** What each gateway has to do, by a real client, in each state that Assay may be in. */
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
+import http2 from 'node:http2';
+import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectTls } from 'node:tls';
+import { type Application, type Arrived, type Assay, BAD, type Client, type Front, GOOD, SLOW_MS, type Way } from './stand.ts';
+import type { Gateway } from './table.ts';
+
+export interface Stand {
+  readonly gateway: Gateway;
+  readonly port: number;
+  /** 0 where it speaks no TLS. */
+  readonly tlsPort: number;
+  readonly ca: Buffer;
+  readonly front: Front;
+  readonly assay: Assay;
+  readonly application: Application;
+}
+
+/** What is wrong, '' where nothing is; null where it does not apply. */
+type Outcome = string | null;
+
+export interface Check {
+  readonly name: string;
+  run(stand: Stand): Promise<Outcome>;
+}
+
+interface Answer {
+  readonly status: number;
+  /** What the application says that it got; null where it was not reached. */
+  readonly arrived: Arrived | null;
+  readonly ms: number;
+}
+
+const PATIENCE_MS = 10_000;
+
+interface Options {
+  readonly headers?: Record<string, string>;
+  readonly body?: Buffer;
+  readonly agent?: Agent;
+}
+
+async function send({ port }: Stand, client: Client, { headers = {}, body, agent }: Options = {}): Promise<Answer> {
+  const startedAt = performance.now();
+  const sent = request({
+    ...{ host: '127.0.0.1', port, localAddress: client.address, path: '/v1/orders/7', agent: agent ?? false },
+    method: body ? 'POST' : 'GET',
+    headers: { 'user-agent': client.agent, ...headers, ...(body ? { 'content-length': body.length } : {}) },
+    timeout: PATIENCE_MS,
+  });
+  sent.once('timeout', () => sent.destroy(new Error(`no answer in ${PATIENCE_MS} ms`)));
+  sent.end(body);
+  const response = await responseOf(sent);
+  const text = await textOf(response);
+  const isOurs = response.statusCode === 200;
+  return {
+    status: response.statusCode!,
+    arrived: isOurs ? (JSON.parse(text) as Arrived) : null,
+    ms: performance.now() - startedAt,
+  };
+}
+
+async function responseOf(sent: ClientRequest): Promise<IncomingMessage> {
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  return response;
+}
+
+async function textOf(stream: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks).toString();
+}
+
+const FORGED = {
+  'x-assay-verdict': 'forged',
+  'x-assay-score': 'forged',
+  'x-real-ip': GOOD.address,
+  'x-original-user-agent': GOOD.agent,
+  'x-ja4': 'forged',
+  'x-tenant': 'forged',
+};
+
+const verdictOf = ({ arrived }: Answer) => arrived?.headers['x-assay-verdict'];
+const SILENT = new Set<unknown>([undefined, '', 'unknown']);
+const ROUNDS = 20;
+
+/** Both ask some times; @param told what the application may be told of the good one; @param denied whether the bad one is kept out */
+async function ask(stand: Stand, told: ReadonlySet<unknown>, denied: boolean, limitMs: number): Promise<Outcome> {
+  for (let round = 0; round < ROUNDS; round++) {
+    const good = await send(stand, GOOD, {
+      headers: { ...FORGED, 'x-real-ip': BAD.address, 'x-original-user-agent': BAD.agent },
+    });
+    if (good.status !== 200) return `a good request got ${good.status}`;
+    if (!told.has(verdictOf(good))) return `the application was told ${verdictOf(good)}`;
+    if (good.arrived?.headers['x-assay-score'] === 'forged') return 'a forged score came through';
+    const bad = await send(stand, BAD, { headers: FORGED });
+    if (bad.status !== (denied ? 403 : 200)) return `a bad request got ${bad.status}`;
+    const ms = Math.max(good.ms, bad.ms);
+    if (ms > limitMs) return `it took ${ms.toFixed(0)} ms`;
+  }
+  return '';
+}
+
+const KNOWN = new Set<unknown>(['good']);
+
+/** Waits until the bad client is kept out again. */
+async function recover(stand: Stand): Promise<Outcome> {
+  await stand.front.turn('open');
+  for (let tries = 0; tries < 50; tries++) {
+    const [good, bad] = [await send(stand, GOOD), await send(stand, BAD)];
+    if (good.status !== 200) return `a good request got ${good.status} while it recovered`;
+    if (bad.status === 403 && verdictOf(good) === 'good') return '';
+    await sleep(100);
+  }
+  return 'it did not recover in 5 s';
+}
+
+/** Assay is spoilt: requests pass at once, and what a gateway remembers still holds. */
+const spoilt = (way: Way): Check => ({
+  name: way === 'slow' ? `${SLOW_MS} ms late` : way,
+  async run(stand) {
+    await stand.front.turn(way);
+    const wrong = await ask(stand, SILENT, stand.gateway.remembers, SLOW_MS - 50);
+    return wrong || recover(stand);
+  },
+});
+
+const CLIENTS = 8;
+const LOAD_AFTER_MS = 500;
+
+/** Good requests all the while that Assay is stopped and started. */
+async function restart(stand: Stand): Promise<Outcome> {
+  let isOver = false;
+  const failures = new Map<string, number>();
+  let sent = 0;
+  const fail = (why: string) => failures.set(why, (failures.get(why) ?? 0) + 1);
+  const clients = Array.from({ length: CLIENTS }, async () => {
+    const agent = new Agent({ keepAlive: true });
+    while (!isOver) {
+      sent++;
+      await send(stand, GOOD, { agent }).then(
+        ({ status }) => status !== 200 && fail(String(status)),
+        (error: Error) => fail(error.message),
+      );
+    }
+    agent.destroy();
+  });
+  await sleep(LOAD_AFTER_MS);
+  await stand.assay.stop();
+  await sleep(LOAD_AFTER_MS);
+  await stand.assay.start();
+  await sleep(LOAD_AFTER_MS);
+  isOver = true;
+  await Promise.all(clients);
+  if (failures.size > 0) return `of ${sent} good requests: ${JSON.stringify(Object.fromEntries(failures))}`;
+  return sent > CLIENTS * 10 ? recover(stand) : `only ${sent} requests were sent`;
+}
+
+/** Many requests over one connection. */
+async function keepAlive(stand: Stand): Promise<Outcome> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const ports = new Set<unknown>();
+  agent.on('free', (socket: Socket) => ports.add(socket.localPort));
+  for (let round = 0; round < ROUNDS; round++) {
+    const { status } = await send(stand, GOOD, { agent });
+    if (status !== 200) return `a good request got ${status}`;
+  }
+  agent.destroy();
+  return ports.size === 1 ? '' : `it took ${ports.size} connections`;
+}
+
+async function upload(stand: Stand): Promise<Outcome> {
+  const body = randomBytes(10 * 1024 * 1024);
+  const { status, arrived } = await send(stand, GOOD, { body });
+  if (status !== 200) return `got ${status}`;
+  return arrived!.sha256 === createHash('sha256').update(body).digest('hex') ? '' : `${arrived!.bytes} bytes arrived`;
+}
+
+async function upgrade(stand: Stand): Promise<Outcome> {
+  const headers = {
+    ...{ 'user-agent': GOOD.agent, connection: 'Upgrade', upgrade: 'websocket' },
+    ...{ 'sec-websocket-version': '13', 'sec-websocket-key': randomBytes(16).toString('base64') },
+  };
+  const sent = request({ host: '127.0.0.1', port: stand.port, localAddress: GOOD.address, path: '/socket', headers });
+  sent.end();
+  const outcome = await Promise.race([
+    once(sent, 'upgrade').then(([, socket]) => socket as Socket),
+    once(sent, 'response').then(([response]) => (response as IncomingMessage).statusCode!),
+    sleep(PATIENCE_MS, 'no answer'),
+  ]);
+  if (typeof outcome !== 'object') return `got ${outcome}`;
+  outcome.write('ping');
+  const [bytes] = (await Promise.race([once(outcome, 'data'), sleep(PATIENCE_MS, [''])])) as [Buffer | string];
+  outcome.destroy();
+  return String(bytes) === 'ping' ? '' : `heard ${JSON.stringify(String(bytes))}`;
+}
+
+async function http2Requests({ tlsPort, ca }: Stand): Promise<Outcome> {
+  if (tlsPort === 0) return null;
+  for (const [client, wanted] of [
+    [GOOD, 200],
+    [BAD, 403],
+  ] as const) {
+    const options = { host: '127.0.0.1', port: tlsPort, localAddress: client.address, servername: 'localhost', ca };
+    const session = http2.connect(`https://localhost:${tlsPort}`, {
+      createConnection: () => connectTls({ ...options, ALPNProtocols: ['h2'] }),
+    });
+    try {
+      for (let round = 0; round < ROUNDS; round++) {
+        const stream = session.request({ ':path': '/v1/orders/7', 'user-agent': client.agent, 'x-assay-verdict': 'forged' });
+        const [headers] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders & http2.IncomingHttpStatusHeader];
+        const text = await textOf(stream);
+        if (headers[':status'] !== wanted) return `${client.agent} got ${headers[':status']}`;
+        if (wanted === 200 && (JSON.parse(text) as Arrived).headers['x-assay-verdict'] !== 'good') return 'told something else';
+      }
+    } finally {
+      session.close();
+    }
+  }
+  return '';
+}
+
+export const CHECKS: readonly Check[] = [
+  { name: 'allow, deny, forged', run: (stand) => ask(stand, KNOWN, true, PATIENCE_MS) },
+  spoilt('slow'),
+  spoilt('down'),
+  spoilt('broken'),
+  { name: 'restart under load', run: restart },
+  { name: 'keep-alive', run: keepAlive },
+  { name: 'HTTP/2', run: http2Requests },
+  { name: '10 MB upload', run: upload },
+  { name: 'WebSocket', run: upgrade },
+];

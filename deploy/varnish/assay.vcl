@@ -1,0 +1,65 @@
+vcl 4.1;
+# An example of a whole Varnish that asks Assay before it lets a request through: the request first goes to Assay, then starts
+# anew towards the application. Varnish speaks no TLS.
+import std;
+
+backend app { .host = "127.0.0.1"; .port = "9000"; }
+backend assay {
+  .host = "127.0.0.1"; .port = "8080";
+  .connect_timeout = 10ms; .first_byte_timeout = 20ms; .between_bytes_timeout = 20ms;
+}
+
+sub assay_clear {
+  unset req.http.x-assay-verdict; unset req.http.x-assay-score; unset req.http.x-assay-reasons; unset req.http.x-assay-decision;
+}
+
+sub vcl_recv {
+  if (req.restarts == 0) {
+    # The client's own word counts for nothing.
+    call assay_clear;
+    unset req.http.x-original-user-agent; unset req.http.x-ja3; unset req.http.x-ja4;
+    unset req.http.x-client-cert-sha256; unset req.http.x-tenant;
+    set req.http.x-real-ip = client.ip;
+    set req.http.x-assay-phase = "ask";
+    # A body has to be kept until the second start. One that is too large to keep is let through without a question.
+    if ((req.http.content-length || req.http.transfer-encoding) && !std.cache_req_body(1MB)) { set req.http.x-assay-phase = "pass"; }
+  }
+  if (req.http.x-assay-phase == "ask") { set req.backend_hint = assay; return (pass); }
+  set req.backend_hint = app;
+  unset req.http.x-assay-phase;
+  if (req.http.upgrade ~ "(?i)websocket") { return (pipe); }
+  # Your own rules of caching go here.
+  return (pass);
+}
+
+sub vcl_pipe {
+  if (req.http.upgrade) { set bereq.http.upgrade = req.http.upgrade; set bereq.http.connection = "upgrade"; }
+}
+
+sub vcl_backend_fetch {
+  if (bereq.http.x-assay-phase == "ask") {
+    set bereq.method = "GET";
+    set bereq.url = "/v1/authz";
+    unset bereq.http.upgrade;
+    # Not content-length: the body is sent all the same, and would be taken for the next request.
+  }
+}
+
+sub vcl_backend_error {
+  # Assay is away or slow: go on.
+  if (bereq.http.x-assay-phase == "ask") { set beresp.status = 204; return (deliver); }
+}
+
+sub vcl_deliver {
+  if (req.http.x-assay-phase == "ask") {
+    if (resp.status == 403) { return (synth(403)); }
+    if (resp.status == 200) {
+      set req.http.x-assay-verdict = resp.http.x-assay-verdict;
+      set req.http.x-assay-score = resp.http.x-assay-score;
+      set req.http.x-assay-reasons = resp.http.x-assay-reasons;
+      set req.http.x-assay-decision = resp.http.x-assay-decision;
+    }
+    set req.http.x-assay-phase = "go";
+    return (restart);
+  }
+}

@@ -1,0 +1,234 @@
+/**
+ * SPOP 2.0, in which HAProxy asks its agents: frames of a length, a head and a payload of typed values. Reading and writing
+ * only; what is done with them is the agent's.
+ *
+ * Source: HAProxy's doc/SPOE.txt, "3. SPOP specification".
+ */
+import { isIPv4 } from 'node:net';
+
+export const FRAME = {
+  haproxyHello: 1,
+  haproxyDisconnect: 2,
+  notify: 3,
+  agentHello: 101,
+  agentDisconnect: 102,
+  ack: 103,
+} as const;
+
+/** Why a conversation ends, as DISCONNECT tells it. */
+export const SPOP_STATUS = {
+  normal: 0,
+  tooBig: 3,
+  invalid: 4,
+  version: 5,
+  frameSize: 6,
+  badVersion: 8,
+  badFrameSize: 9,
+  fragments: 10,
+} as const;
+
+export type SpopValue = null | boolean | number | string | Uint8Array;
+export type SpopList = ReadonlyMap<string, SpopValue>;
+
+export interface SpopFrame {
+  readonly type: number;
+  /** Whether it is the last part of what it carries. */
+  readonly isLast: boolean;
+  readonly streamId: number;
+  readonly frameId: number;
+  readonly payload: Buffer;
+}
+
+export interface SpopMessage {
+  readonly name: string;
+  readonly args: SpopList;
+}
+
+/** What is not SPOP, with the status to end the conversation by. */
+export class SpopFault extends Error {
+  readonly status: number;
+  constructor(status: number, text: string) {
+    super(text);
+    this.name = 'SpopFault';
+    this.status = status;
+  }
+}
+
+const LENGTH_BYTES = 4;
+const FIN = 1;
+/** Of a varint: enough for 64 bits. */
+const MAX_VARINT_BYTES = 10;
+
+const TYPE = { null: 0, bool: 1, int32: 2, uint32: 3, int64: 4, uint64: 5, ipv4: 6, ipv6: 7, string: 8, binary: 9 } as const;
+const TRUE = 0x10;
+const SET_VAR = 1;
+const SET_VAR_ARGS = 3;
+/** The variable lives as long as a request and its answer. */
+const TRANSACTION = 2;
+
+/**
+ * The first whole frame of what has come.
+ *
+ * @returns how many bytes it takes, and null where more have to come
+ * @throws SpopFault tooBig where it is longer than `maxBytes`, invalid where it is none
+ */
+export function takeFrame(bytes: Buffer, maxBytes: number): { frame: SpopFrame; length: number } | null {
+  if (bytes.length < LENGTH_BYTES) return null;
+  const length = bytes.readUInt32BE(0);
+  if (length > maxBytes) throw new SpopFault(SPOP_STATUS.tooBig, `a frame of ${length} bytes`);
+  if (bytes.length < LENGTH_BYTES + length) return null;
+  const cursor = new Cursor(bytes.subarray(LENGTH_BYTES, LENGTH_BYTES + length));
+  const type = cursor.byte();
+  const flags = cursor.bytes(4).readUInt32BE(0);
+  const [streamId, frameId] = [cursor.varint(), cursor.varint()];
+  const frame = { type, isLast: (flags & FIN) !== 0, streamId, frameId, payload: cursor.rest() };
+  return { frame, length: LENGTH_BYTES + length };
+}
+
+/** Of HELLO and DISCONNECT. @throws SpopFault */
+export function readList(payload: Buffer): SpopList {
+  const cursor = new Cursor(payload);
+  const list = new Map<string, SpopValue>();
+  while (!cursor.isAtEnd) list.set(cursor.text(), cursor.value());
+  return list;
+}
+
+/** Of NOTIFY. @throws SpopFault */
+export function readMessages(payload: Buffer): SpopMessage[] {
+  const cursor = new Cursor(payload);
+  const messages: SpopMessage[] = [];
+  while (!cursor.isAtEnd) {
+    const name = cursor.text();
+    const args = new Map<string, SpopValue>();
+    for (let count = cursor.byte(); count > 0; count--) args.set(cursor.text(), cursor.value());
+    messages.push({ name, args });
+  }
+  return messages;
+}
+
+export function writeList(list: Iterable<readonly [string, SpopValue]>): Buffer {
+  return Buffer.concat([...list].flatMap(([name, value]) => [writeText(name), writeValue(value)]));
+}
+
+/** Of ACK: variables of the transaction to set. */
+export function writeVariables(variables: Iterable<readonly [string, SpopValue]>): Buffer {
+  const head = Buffer.from([SET_VAR, SET_VAR_ARGS, TRANSACTION]);
+  return Buffer.concat([...variables].flatMap(([name, value]) => [head, writeText(name), writeValue(value)]));
+}
+
+/** A frame with its length, whole. */
+export function writeFrame(
+  type: number,
+  { streamId, frameId }: Pick<SpopFrame, 'streamId' | 'frameId'>,
+  payload: Buffer,
+): Buffer {
+  const body = Buffer.concat([Buffer.from([type, 0, 0, 0, FIN]), writeVarint(streamId), writeVarint(frameId), payload]);
+  const length = Buffer.alloc(LENGTH_BYTES);
+  length.writeUInt32BE(body.length, 0);
+  return Buffer.concat([length, body]);
+}
+
+/** Below 240 one byte; else four bits of it, then seven a byte, lowest first. */
+export function writeVarint(value: number): Buffer {
+  if (value < 240) return Buffer.from([value]);
+  const bytes = [(value % 16) | 240];
+  let left = Math.floor((value - 240) / 16);
+  for (; left >= 128; left = Math.floor((left - 128) / 128)) bytes.push((left % 128) | 128);
+  return Buffer.from([...bytes, left]);
+}
+
+function writeText(text: string): Buffer {
+  const bytes = Buffer.from(text, 'latin1');
+  return Buffer.concat([writeVarint(bytes.length), bytes]);
+}
+
+function writeValue(value: SpopValue): Buffer {
+  if (value === null) return Buffer.from([TYPE.null]);
+  if (typeof value === 'boolean') return Buffer.from([TYPE.bool | (value ? TRUE : 0)]);
+  if (typeof value === 'number') return Buffer.concat([Buffer.from([TYPE.uint32]), writeVarint(value)]);
+  if (typeof value === 'string') return Buffer.concat([Buffer.from([TYPE.string]), writeText(value)]);
+  return Buffer.concat([Buffer.from([TYPE.binary]), writeVarint(value.length), value]);
+}
+
+/** Reads on from where it is; what would go beyond the end is a fault. */
+class Cursor {
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  get isAtEnd(): boolean {
+    return this.#at >= this.#bytes.length;
+  }
+
+  bytes(count: number): Buffer {
+    const end = this.#at + count;
+    if (end > this.#bytes.length) throw new SpopFault(SPOP_STATUS.invalid, 'the frame ends too early');
+    const bytes = this.#bytes.subarray(this.#at, end);
+    this.#at = end;
+    return bytes;
+  }
+
+  rest(): Buffer {
+    return this.bytes(this.#bytes.length - this.#at);
+  }
+
+  byte(): number {
+    return this.bytes(1)[0]!;
+  }
+
+  varint(): number {
+    let value = this.byte();
+    if (value < 240) return value;
+    let scale = 16;
+    for (let count = 1; count < MAX_VARINT_BYTES; count++) {
+      const byte = this.byte();
+      value += byte * scale;
+      if (byte < 128) return value;
+      scale *= 128;
+    }
+    throw new SpopFault(SPOP_STATUS.invalid, 'a number that does not end');
+  }
+
+  /** A character a byte, as Node reads headers. */
+  text(): string {
+    return this.bytes(this.varint()).toString('latin1');
+  }
+
+  value(): SpopValue {
+    const head = this.byte();
+    switch (head & 0x0f) {
+      case TYPE.null:
+        return null;
+      case TYPE.bool:
+        return (head & TRUE) !== 0;
+      case TYPE.int32:
+      case TYPE.uint32:
+      case TYPE.int64:
+      case TYPE.uint64:
+        return this.varint();
+      case TYPE.ipv4:
+        return this.bytes(4).join('.');
+      case TYPE.ipv6:
+        return textOfIpv6(this.bytes(16));
+      case TYPE.string:
+        return this.text();
+      case TYPE.binary:
+        return this.bytes(this.varint());
+      default:
+        throw new SpopFault(SPOP_STATUS.invalid, `a value of type ${head & 0x0f}`);
+    }
+  }
+}
+
+const MAPPED = /^::ffff:([0-9a-f]+):([0-9a-f]+)$/;
+
+/** As RFC 5952 and gateways' logs write it. */
+function textOfIpv6(bytes: Buffer): string {
+  const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(2 * i).toString(16));
+  const text = new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
+  const mapped = MAPPED.test(text) ? bytes.subarray(12).join('.') : '';
+  return isIPv4(mapped) ? `::ffff:${mapped}` : text;
+}

@@ -1,0 +1,117 @@
+/**
+ * What a gateway is answered, in whatever dialect it asks. Whoever asks is a gateway and is believed: it has to set or
+ * clear all that is read here, since what it hands on from its own client is the client's word.
+ */
+import { createHash } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import { LIMITS } from '../core/api-call.ts';
+import { AssayError } from '../core/errors.ts';
+import type { ClientAttributes, Identifier } from '../core/identify.ts';
+import { type AuthzResult, type Metrics, stalenessHeader } from './metrics.ts';
+import type { VerdictStore } from './verdict-store.ts';
+
+export interface AskDeps {
+  readonly store: Pick<VerdictStore, 'get'>;
+  readonly identifier: Pick<Identifier, 'find'>;
+  readonly metrics: Pick<Metrics, 'decisions' | 'staleness'>;
+  /** Put before a credential when it is hashed; the gateways' logs must use the same one. */
+  readonly subjectSalt: string;
+  /** Wall clock, ms since 1970. */
+  now(): number;
+}
+
+/** Hex digits that the gateways' recipes keep of a credential's SHA-256. */
+const SUBJECT_DIGITS = 16;
+/** The scheme is what stands before the first space, as the gateways' recipes read it. */
+const SCHEME = /^([A-Za-z0-9-]+) /;
+
+/**
+ * The client's attributes, from the headers of a gateway's question:
+ *
+ * - `x-real-ip`, else the last of `x-forwarded-for`, since gateways append and clients can forge what
+ *   stands before: the address
+ * - `x-original-user-agent`, else `user-agent`
+ * - `authorization`, else `x-api-key`: the subject is the first 16 hex digits of SHA-256 over salt and header value,
+ *   byte for byte, as the gateways' log recipes compute it, so that a log line and a question name the same client
+ * - `x-ja3`, `x-ja4`, `x-client-cert-sha256`: as the gateway saw them; `x-tenant`: as in its log
+ */
+export function attributesOf(headers: IncomingHttpHeaders, subjectSalt: string): ClientAttributes {
+  const authorization = textOf(headers.authorization);
+  const apiKey = textOf(headers['x-api-key']);
+  const credential = authorization ?? apiKey;
+  return {
+    clientIp: lastOf(headers['x-real-ip']) ?? lastOf(headers['x-forwarded-for']) ?? '',
+    userAgent: readable(textOf(headers['x-original-user-agent']) ?? textOf(headers['user-agent'])),
+    ja3: textOf(headers['x-ja3']),
+    ja4: textOf(headers['x-ja4']),
+    subject: credential === null ? null : subjectOf(credential, subjectSalt),
+    authScheme: authorization ? (SCHEME.exec(authorization)?.[1] ?? 'opaque') : apiKey ? 'apiKey' : 'none',
+    identityVerified: null,
+    clientCertificate: textOf(headers['x-client-cert-sha256']),
+    tenant: textOf(headers['x-tenant']),
+  };
+}
+
+function subjectOf(credential: string, salt: string): string {
+  // Node reads header bytes as Latin-1; written back as such they are the bytes that were sent.
+  return createHash('sha256').update(salt).update(credential, 'latin1').digest('hex').slice(0, SUBJECT_DIGITS);
+}
+
+function textOf(value: string | string[] | undefined): string | null {
+  const text = typeof value === 'string' ? value : value?.[0];
+  return text || null;
+}
+
+function lastOf(value: string | string[] | undefined): string | null {
+  const text = textOf(value);
+  return text === null ? null : cut(text.slice(text.lastIndexOf(',') + 1).trim()) || null;
+}
+
+/** Cut where a call's own fields are, and read as UTF-8 as the gateways' logs are. */
+function readable(text: string | null): string | null {
+  if (text === null) return null;
+  return cut(/[\x80-\xff]/.test(text) ? Buffer.from(text, 'latin1').toString('utf8') : text);
+}
+
+function cut(text: string): string {
+  return text.length > LIMITS.stringChars ? text.slice(0, LIMITS.stringChars) : text;
+}
+
+const NO_VERDICT = { 'x-assay-reasons': 'no-verdict' };
+
+export interface Answer {
+  readonly status: 200 | 403;
+  readonly result: AuthzResult;
+  readonly headers: Record<string, string>;
+}
+
+/** Whether a request may pass, from the headers above. An unknown client and an expired verdict may. */
+export function answer(headers: IncomingHttpHeaders, { store, identifier, subjectSalt, now }: AskDeps): Answer {
+  const attributes = attributesOf(headers, subjectSalt);
+  const stored = store.get(identifier.find(attributes));
+  if (stored === null) return { status: 200, result: 'unknown', headers: NO_VERDICT };
+  if (stored.verdict.expiresAt <= now())
+    return { status: 200, result: 'expired', headers: { ...stored.headers, 'x-assay-expired': 'true' } };
+  if (stored.denies) return { status: 403, result: 'deny', headers: stored.headers };
+  return { status: 200, result: stored.verdict.action === 'deny' ? 'shadow' : 'allow', headers: stored.headers };
+}
+
+/** What is said where something went wrong here: the request may pass. */
+export function openAnswer(error: unknown): Answer {
+  const code = error instanceof AssayError ? error.code : 'ASSAY_INTERNAL';
+  return { status: 200, result: 'error', headers: { 'x-assay-reasons': code } };
+}
+
+/** As `answer`, counted, with the age of the verdicts, and open where it fails. @param onFault told of what was thrown */
+export function ask(headers: IncomingHttpHeaders, deps: AskDeps, onFault: (error: unknown) => void): Answer {
+  let said: Answer;
+  try {
+    said = answer(headers, deps);
+  } catch (error) {
+    onFault(error);
+    said = openAnswer(error);
+  }
+  deps.metrics.decisions[said.result]++;
+  const staleness = stalenessHeader(deps.metrics);
+  return staleness ? { ...said, headers: { ...said.headers, ...staleness } } : said;
+}

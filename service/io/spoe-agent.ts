@@ -1,0 +1,174 @@
+/**
+ * The agent that HAProxy asks by SPOE: each message names headers and their values as arguments, the answer sets variables
+ * of the transaction. What is no SPOP ends its own connection and nothing else; HAProxy lets requests through meanwhile.
+ */
+
+import type { IncomingHttpHeaders } from 'node:http';
+import { createServer, type Server, type Socket } from 'node:net';
+import {
+  FRAME,
+  readList,
+  readMessages,
+  SPOP_STATUS,
+  SpopFault,
+  type SpopFrame,
+  type SpopList,
+  type SpopValue,
+  takeFrame,
+  writeFrame,
+  writeList,
+  writeVariables,
+} from '../gateways/spop.ts';
+import type { Answer } from './ask.ts';
+
+export interface SpoeAgentOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Never throws. */
+  ask(headers: IncomingHttpHeaders): Answer;
+  /** Told why a conversation was ended from here. */
+  onFault?(fault: SpopFault): void;
+}
+
+export interface SpoeAgent {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+const VERSION = '2.0';
+/** HAProxy's own is 16,380 by default; of the two the smaller one holds. */
+const MAX_FRAME_BYTES = 65_536;
+/** As the protocol asks at least. */
+const MIN_FRAME_BYTES = 256;
+/** HAProxy opens some for each of its threads and keeps them. */
+const MAX_CONNECTIONS = 4096;
+const CAPABILITIES = 'pipelining';
+const NO_STREAM = { streamId: 0, frameId: 0 };
+const EMPTY = Buffer.alloc(0);
+
+/** @throws Error where the port can't be had */
+export async function openSpoeAgent(options: SpoeAgentOptions): Promise<SpoeAgent> {
+  const sockets = new Set<Socket>();
+  const server = createServer({ noDelay: true, keepAlive: true }, (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    new Conversation(socket, options);
+  });
+  server.maxConnections = MAX_CONNECTIONS;
+  await listen(server, options);
+  return {
+    port: (server.address() as { port: number }).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const socket of sockets) socket.end(disconnect(SPOP_STATUS.normal, 'closing'));
+      }),
+  };
+}
+
+function listen(server: Server, { host, port }: SpoeAgentOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+class Conversation {
+  readonly #socket: Socket;
+  readonly #options: SpoeAgentOptions;
+  #waiting: Buffer = EMPTY;
+  #maxBytes = MAX_FRAME_BYTES;
+  #isGreeted = false;
+
+  constructor(socket: Socket, options: SpoeAgentOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    socket.on('data', (bytes) => this.#take(bytes));
+    socket.on('drain', () => socket.resume());
+    // A connection that breaks is HAProxy's to open again.
+    socket.on('error', () => socket.destroy());
+  }
+
+  #take(bytes: Buffer): void {
+    try {
+      let left = this.#waiting.length > 0 ? Buffer.concat([this.#waiting, bytes]) : bytes;
+      for (let taken = takeFrame(left, this.#maxBytes); taken; taken = takeFrame(left, this.#maxBytes)) {
+        left = left.subarray(taken.length);
+        this.#answer(taken.frame);
+      }
+      this.#waiting = left;
+    } catch (error) {
+      this.#end(error instanceof SpopFault ? error : new SpopFault(SPOP_STATUS.invalid, String(error)));
+    }
+  }
+
+  #answer(frame: SpopFrame): void {
+    if (!frame.isLast) throw new SpopFault(SPOP_STATUS.fragments, 'fragments were not offered');
+    if (frame.type === FRAME.haproxyHello) this.#greet(readList(frame.payload));
+    else if (frame.type === FRAME.haproxyDisconnect) this.#socket.end(disconnect(SPOP_STATUS.normal, 'as asked'));
+    else if (frame.type === FRAME.notify) this.#decide(frame);
+    // Frames of other types are to be passed over.
+  }
+
+  #greet(hello: SpopList): void {
+    const wanted = Number(hello.get('max-frame-size'));
+    const versions = String(hello.get('supported-versions') ?? '');
+    if (!versions.split(',').some((version) => version.trim() === VERSION))
+      throw new SpopFault(SPOP_STATUS.badVersion, `versions ${versions}`);
+    if (!(wanted >= MIN_FRAME_BYTES)) throw new SpopFault(SPOP_STATUS.badFrameSize, `a max-frame-size of ${wanted}`);
+    this.#maxBytes = Math.min(MAX_FRAME_BYTES, wanted);
+    this.#isGreeted = true;
+    const answer: [string, SpopValue][] = [
+      ['version', VERSION],
+      ['max-frame-size', this.#maxBytes],
+      ['capabilities', CAPABILITIES],
+    ];
+    this.#send(writeFrame(FRAME.agentHello, NO_STREAM, writeList(answer)));
+    if (hello.get('healthcheck') === true) this.#socket.end();
+  }
+
+  #decide(frame: SpopFrame): void {
+    if (!this.#isGreeted) throw new SpopFault(SPOP_STATUS.invalid, 'a question before the greeting');
+    const variables = readMessages(frame.payload).flatMap(({ args }) => variablesOf(this.#options.ask(headersOf(args))));
+    this.#send(writeFrame(FRAME.ack, frame, writeVariables(variables)));
+  }
+
+  /** Whoever does not take the answers gets no more questions in. */
+  #send(bytes: Buffer): void {
+    if (!this.#socket.write(bytes)) this.#socket.pause();
+  }
+
+  #end(fault: SpopFault): void {
+    this.#options.onFault?.(fault);
+    this.#socket.removeAllListeners('data');
+    this.#socket.resume();
+    this.#socket.end(disconnect(fault.status, fault.message));
+  }
+}
+
+function disconnect(status: number, text: string): Buffer {
+  const list: [string, SpopValue][] = [
+    ['status-code', status],
+    ['message', text],
+  ];
+  return writeFrame(FRAME.agentDisconnect, NO_STREAM, writeList(list));
+}
+
+/** Arguments are named as the headers are that gateways send over HTTP; a header that the client did not send is null. */
+function headersOf(args: SpopList): IncomingHttpHeaders {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of args) if (typeof value === 'string') headers[name.toLowerCase()] = value;
+  return headers;
+}
+
+const PREFIX = 'x-assay-';
+
+/** `verdict` for `x-assay-verdict` and so on, and `denies`. */
+function variablesOf({ status, headers }: Answer): [string, SpopValue][] {
+  const variables = Object.entries(headers).map(([name, value]): [string, SpopValue] => [name.slice(PREFIX.length), value]);
+  return [...variables, ['denies', status === 403]];
+}
