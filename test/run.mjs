@@ -55,13 +55,25 @@ function countTests(stream, counts) {
   });
 }
 
-async function runTests(files) {
+async function runTests(files, concurrency) {
   const counts = { passed: 0, failed: 0, leftOut: 0, files: new Set(files) };
-  const stream = run({ files, concurrency: CONCURRENCY, timeout: FILE_LIMIT_MS });
+  if (files.length === 0) return counts;
+  const stream = run({ files, concurrency, timeout: FILE_LIMIT_MS });
   countTests(stream, counts);
   const lines = stream.compose(spec);
   for await (const line of lines) process.stdout.write(line);
   return counts;
+}
+
+/** Tests that time what others would disturb are run at the end, one by one. */
+const ALONE = /\.alone\.test\.ts$/;
+
+async function runAll(sources) {
+  const toFiles = (paths) => paths.map((path) => join(root, 'dist', path.replace(/\.ts$/, '.js')));
+  const together = await runTests(toFiles(sources.filter((path) => !ALONE.test(path))), CONCURRENCY);
+  const alone = await runTests(toFiles(sources.filter((path) => ALONE.test(path))), 1);
+  const sum = (name) => together[name] + alone[name];
+  return { passed: sum('passed'), failed: sum('failed'), leftOut: sum('leftOut') };
 }
 
 /** A broker is started only where a test asks for it. */
@@ -86,9 +98,8 @@ async function main() {
     console.error(`No test file${pattern ? ` matches ${pattern}` : ''}`);
     return false;
   }
-  const files = sources.map((path) => join(root, 'dist', path.replace(/\.ts$/, '.js')));
   process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --enable-source-maps`.trim();
-  const { passed, failed, leftOut } = await withBroker(sources, () => runTests(files));
+  const { passed, failed, leftOut } = await withBroker(sources, () => runAll(sources));
   if (leftOut > 0) console.error(`${leftOut} skipped or marked todo, which counts as a failure`);
   console.log(`${passed} passed, ${failed} failed`);
   return failed === 0 && leftOut === 0 && passed > 0;

@@ -41,7 +41,7 @@ function install({ files }: Gateway, folder: string, ports: GatewayPorts): void 
 
 type Row = readonly string[];
 
-async function runGateway(gateway: Gateway, assay: Assay, root: string): Promise<Row> {
+async function runGateway(gateway: Gateway, assay: Assay, verdict: string, root: string): Promise<Row> {
   const folder = join(root, gateway.name.replaceAll(/\W+/g, '-'));
   mkdirSync(folder);
   const fronts = await openFronts(assay.ports);
@@ -58,7 +58,16 @@ async function runGateway(gateway: Gateway, assay: Assay, root: string): Promise
     await waitForPort(ports.plain, started, gateway.name);
     const ca = readFileSync(join(TLS_DIR, 'ca.pem'));
     const tlsPort = gateway.speaksTls ? ports.tls : 0;
-    return await runChecks({ gateway, port: ports.plain, tlsPort, ca, front: fronts[gateway.dialect], assay, application });
+    return await runChecks({
+      gateway,
+      port: ports.plain,
+      tlsPort,
+      ca,
+      front: fronts[gateway.dialect],
+      assay,
+      application,
+      verdict,
+    });
   } catch (error) {
     console.error(`${gateway.name}: ${(error as Error).message}\n${readFileSync(log, 'utf8').slice(-2000)}`);
     return ['did not run', ...CHECKS.slice(1).map(() => '')];
@@ -95,11 +104,11 @@ async function main(): Promise<boolean> {
   chmodSync(root, 0o755);
   const assay = await Assay.open(root);
   try {
-    await teach(assay);
+    const verdict = await teach(assay);
     const table = new Table({ head: ['gateway', ...CHECKS.map(({ name }) => name)], style: { head: [], border: [] } });
     const rows: Row[] = [];
     for (const gateway of chosen) {
-      const row = await runGateway(gateway, assay, root);
+      const row = await runGateway(gateway, assay, verdict, root);
       rows.push(row);
       table.push([gateway.name, ...row]);
     }

@@ -79,6 +79,9 @@ export class Front {
   }
 }
 
+/** RFC 6455, 1.3. */
+const WEBSOCKET = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+
 /** A request as the application got it. */
 export interface Arrived {
   readonly headers: IncomingMessage['headers'];
@@ -106,9 +109,16 @@ export class Application {
 
   async open(): Promise<number> {
     this.#server.keepAliveTimeout = 60_000;
-    this.#server.on('upgrade', (_request, socket: Socket) => {
+    this.#server.on('upgrade', (request, socket: Socket) => {
       socket.on('error', () => socket.destroy());
-      socket.write('HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n');
+      const accept = createHash('sha1').update(`${request.headers['sec-websocket-key']}${WEBSOCKET}`).digest('base64');
+      const lines = [
+        'HTTP/1.1 101 Switching Protocols',
+        'upgrade: websocket',
+        'connection: upgrade',
+        `sec-websocket-accept: ${accept}`,
+      ];
+      socket.write(`${lines.join('\r\n')}\r\n\r\n`);
       socket.pipe(socket);
     });
     this.#server.listen(0, '127.0.0.1');
@@ -196,8 +206,12 @@ export const GOOD: Client = { address: '127.0.0.11', agent: 'okhttp/4.12.0' };
 export const BAD: Client = { address: '127.0.0.66', agent: 'sqlmap/1.7.2#stable (https://sqlmap.org)' };
 const CALLS = 60;
 
-/** Lets Assay see both at work until it holds the one for good and the other for bad. @throws Error where it doesn't */
-export async function teach({ url }: Assay): Promise<void> {
+/**
+ * Lets Assay see both at work, until it denies the one and not the other.
+ * @returns what it says of the good one
+ * @throws Error where it does something else
+ */
+export async function teach({ url }: Assay): Promise<string> {
   const start = Date.now() - CALLS * 1000;
   const calls = Array.from({ length: CALLS }, (_, i) => [
     callOf(GOOD, i, start, `/v1/orders/${1000 + (i % 7)}`, 200),
@@ -205,15 +219,12 @@ export async function teach({ url }: Assay): Promise<void> {
   ]).flat();
   const body = calls.map((call) => JSON.stringify(call)).join('\n');
   await fetch(`${url}/v1/calls`, { method: 'POST', headers: { 'content-type': 'application/x-ndjson' }, body });
-  for (const [client, wanted] of [
-    [GOOD, 200],
-    [BAD, 403],
-  ] as const) {
-    const { status, headers } = await fetch(`${url}/v1/authz`, {
-      headers: { 'x-real-ip': client.address, 'user-agent': client.agent },
-    });
-    if (status !== wanted || !headers.get('x-assay-verdict')) throw new Error(`${client.agent} is answered ${status}`);
-  }
+  const ask = ({ address, agent }: Client) =>
+    fetch(`${url}/v1/authz`, { headers: { 'x-real-ip': address, 'user-agent': agent } });
+  const [good, bad] = [await ask(GOOD), await ask(BAD)];
+  const verdict = good.headers.get('x-assay-verdict');
+  if (good.status !== 200 || bad.status !== 403 || !verdict) throw new Error(`answers are ${good.status} and ${bad.status}`);
+  return verdict;
 }
 
 function callOf({ address, agent }: Client, i: number, start: number, path: string, status: number) {

@@ -21,8 +21,10 @@ sub vcl_recv {
     unset req.http.x-client-cert-sha256; unset req.http.x-tenant;
     set req.http.x-real-ip = client.ip;
     set req.http.x-assay-phase = "ask";
-    # A body has to be kept until the second start. One that is too large to keep is let through without a question.
-    if ((req.http.content-length || req.http.transfer-encoding) && !std.cache_req_body(1MB)) { set req.http.x-assay-phase = "pass"; }
+    # A body has to be kept until the second start. One that is too large for that, or does not say how large it is, is let
+    # through without a question.
+    if (req.http.transfer-encoding || std.integer(req.http.content-length, 0) > 1048576) { set req.http.x-assay-phase = "pass"; }
+    elsif (req.http.content-length) { std.cache_req_body(1MB); }
   }
   if (req.http.x-assay-phase == "ask") { set req.backend_hint = assay; return (pass); }
   set req.backend_hint = app;

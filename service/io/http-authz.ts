@@ -4,7 +4,14 @@ import type { AssayError } from '../core/errors.ts';
 import { type Answer, type AskDeps, ask, openAnswer } from './ask.ts';
 import type { HttpSeconds } from './http-seconds.ts';
 
+/**
+ * For gateways that keep answers (RFC 9111, and RFC 5861 for while Assay is away): a denial holds for a second without being
+ * asked for again, and for five minutes more where no answer can be had. Nothing else is kept.
+ */
+const DENIAL = { 'cache-control': 'max-age=1, stale-if-error=300' };
+
 function send({ status, headers }: Answer, reply: FastifyReply): void {
+  if (status === 403) reply.headers(DENIAL);
   reply.code(status).headers(headers).send();
 }
 

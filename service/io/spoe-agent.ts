@@ -43,6 +43,8 @@ const MAX_FRAME_BYTES = 65_536;
 const MIN_FRAME_BYTES = 256;
 /** HAProxy opens some for each of its threads and keeps them. */
 const MAX_CONNECTIONS = 4096;
+/** For whoever does not read the good-bye. */
+const CLOSE_GRACE_MS = 1000;
 const CAPABILITIES = 'pipelining';
 const NO_STREAM = { streamId: 0, frameId: 0 };
 const EMPTY = Buffer.alloc(0);
@@ -61,7 +63,11 @@ export async function openSpoeAgent(options: SpoeAgentOptions): Promise<SpoeAgen
     port: (server.address() as { port: number }).port,
     close: () =>
       new Promise((resolve) => {
-        server.close(() => resolve());
+        const timer = setTimeout(() => sockets.forEach((socket) => void socket.destroy()), CLOSE_GRACE_MS);
+        server.close(() => {
+          clearTimeout(timer);
+          resolve();
+        });
         for (const socket of sockets) socket.end(disconnect(SPOP_STATUS.normal, 'closing'));
       }),
   };
