@@ -17,6 +17,7 @@ import { connectKafka, type KafkaConnection } from './io/kafka.ts';
 import { countRejection, createMetrics, type Metrics } from './io/metrics.ts';
 import { packageRoot } from './io/package-root.ts';
 import { splitBody } from './io/post-body.ts';
+import { createTailSource } from './io/tail.ts';
 import { kafkaOptions } from './kafka-options.ts';
 import { startKafkaWork, type Task, Tasks, type WorkParts } from './kafka-work.ts';
 import { runPipeline, type Stages } from './pipeline.ts';
@@ -72,8 +73,7 @@ export async function createApp(config: Config): Promise<App> {
       };
       // Workers share a port, so whoever asks on it must find one that is ready: they listen from when they are until they close.
       if (!primary) signal.addEventListener('abort', stopping);
-      const ports = { spoePort: config.ASSAY_SPOE_PORT, grpcPort: config.ASSAY_GRPC_PORT };
-      const dialects = createDialects({ host: config.HOST, ...ports, deps: asking, log: http.log });
+      const dialects = createDialects({ ...portsOf(config), post: posted.post, deps: asking, log: http.log });
       const listen = async () => {
         await dialects.listen();
         await http.listen({ host: config.HOST, port: config.PORT });
@@ -83,7 +83,9 @@ export async function createApp(config: Config): Promise<App> {
         // Look-ups are answered from what is on disk even while Kafka is away.
         if (!primary) await listen();
         kafka = config.KAFKA_BROKERS ? await reachKafka(config, http, signal) : null;
-        const inputs = [posted, ...recordedSources(config, disk, http)].map((source) => measured(source, metrics));
+        const inputs = [posted, ...tailedSources(config, disk, http), ...recordedSources(config, disk, http)].map((source) =>
+          measured(source, metrics),
+        );
         const parts = { config, scoring, metrics, disk, population, log: http.log };
         readiness = { ready: false, detail: 'reading the verdicts' };
         const work = kafka ? await startKafkaWork(kafka, inputs, parts, signal) : embeddedWork(inputs, parts);
@@ -103,6 +105,11 @@ export async function createApp(config: Config): Promise<App> {
       }
     },
   };
+}
+
+function portsOf({ HOST, ASSAY_SPOE_PORT, ASSAY_GRPC_PORT, ASSAY_SYSLOG_PORT, ASSAY_FORMAT }: Config) {
+  const ports = { spoePort: ASSAY_SPOE_PORT, grpcPort: ASSAY_GRPC_PORT, syslogPort: ASSAY_SYSLOG_PORT };
+  return { host: HOST, ...ports, format: ASSAY_FORMAT };
 }
 
 /** What they were made from stays in Kafka. */
@@ -180,12 +187,28 @@ function recordedSources(config: Config, disk: DiskStore, http: FastifyInstance)
     });
   };
   if (files.length > 0) return [inSequence(files.map((path) => resume(path, Number.POSITIVE_INFINITY, config.ASSAY_FORMAT)))];
-  if (config.KAFKA_BROKERS || config.ASSAY_REPLAY_RATE === 0) return [];
+  const isFed = config.KAFKA_BROKERS || config.ASSAY_TAIL || config.ASSAY_SYSLOG_PORT > 0;
+  if (isFed || config.ASSAY_REPLAY_RATE === 0) return [];
   http.log.info(
-    `no source is set (KAFKA_BROKERS, ASSAY_FILES): replaying a real web log of 2015, ${config.ASSAY_REPLAY_RATE} calls/s; ` +
+    `no source is set (KAFKA_BROKERS, ASSAY_FILES, ASSAY_TAIL, ASSAY_SYSLOG_PORT): replaying a real web log of 2015, ${config.ASSAY_REPLAY_RATE} calls/s; ` +
       'ASSAY_REPLAY_RATE=0 turns that off',
   );
   return [resume(BUNDLED_LOG, config.ASSAY_REPLAY_RATE, 'combined')];
+}
+
+/** Logs that are being written, each followed from where it was left. */
+function tailedSources({ ASSAY_TAIL, ASSAY_FORMAT }: Config, disk: DiskStore, http: FastifyInstance): Source[] {
+  const keyOf = (identity: string) => `tail:${identity}`;
+  return ASSAY_TAIL.split(',')
+    .filter(Boolean)
+    .map((path) =>
+      createTailSource(path, {
+        format: ASSAY_FORMAT,
+        positionOf: (identity) => disk.get(keyOf(identity)),
+        keepPosition: (identity, bytes) => disk.set(keyOf(identity), bytes),
+        onFault: ({ code, message }) => http.log.error({ code, path }, message),
+      }),
+    );
 }
 
 /** Event time runs on from one file to the next, so they are not read side by side. */

@@ -3,10 +3,25 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
 import http2 from 'node:http2';
+import { request as requestTls, Agent as TlsAgent } from 'node:https';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
-import { type Application, type Arrived, type Assay, BAD, type Client, type Front, GOOD, SLOW_MS, type Way } from './stand.ts';
+import { isRejection } from '../../service/core/api-call.ts';
+import type { ApiCall } from '../../service/core/contracts.ts';
+import { decodeAsFound } from '../../service/io/tail.ts';
+import {
+  type Application,
+  type Arrived,
+  type Assay,
+  BAD,
+  type Client,
+  type Front,
+  GOOD,
+  type Log,
+  SLOW_MS,
+  type Way,
+} from './stand.ts';
 import type { Gateway } from './table.ts';
 
 export interface Stand {
@@ -20,6 +35,9 @@ export interface Stand {
   readonly application: Application;
   /** What Assay says of the good client. */
   readonly verdict: string;
+  readonly log: Log;
+  /** Which fields of a call its log tells, once that was looked at. */
+  readonly told: Map<string, boolean>;
 }
 
 /** What is wrong, '' where nothing is; null where it does not apply. */
@@ -228,6 +246,97 @@ async function http2Requests({ tlsPort, ca, verdict }: Stand): Promise<Outcome> 
   return '';
 }
 
+/** What a client sends that a log may tell. */
+const SENT = {
+  accept: 'application/json;q="0.9"',
+  'accept-encoding': 'gzip, br',
+  'accept-language': 'de-AT, de;q=0.7',
+  'content-type': 'application/json',
+  referer: 'https://example.test/"quoted"\\back',
+  cookie: 'session=secret',
+  authorization: 'Bearer secret-token',
+  'user-agent': 'Mozilla/5.0 (caf\xc3\xa9) "odd"\\',
+};
+const BODY = Buffer.from('{"quantity":1}');
+const HASH = createHash('sha256').update(SENT.authorization).digest('hex').slice(0, 16);
+/** In the order in which Node sends them; HAProxy's own view has no connection header. */
+const NAMES = [...Object.keys(SENT), 'content-length', 'host', 'connection'].join(' ');
+
+/** What the log has to say of it, where it says anything. */
+function expectedOf(path: string, port: number): Partial<Record<keyof ApiCall, unknown>> {
+  return {
+    ...{ clientIp: GOOD.address, method: 'POST', path, query: 'a=1&b=%27x', status: 200, host: `localhost:${port}` },
+    ...{ httpVersion: '1.1', userAgent: 'Mozilla/5.0 (café) "odd"\\', accept: SENT.accept, contentType: SENT['content-type'] },
+    ...{ acceptEncoding: SENT['accept-encoding'], acceptLanguage: SENT['accept-language'], referer: SENT.referer },
+    ...{ hasCookie: true, authScheme: 'Bearer', subject: HASH },
+  };
+}
+
+/** What differs by gateway, and has to be of the right kind. */
+const KINDS: Partial<Record<keyof ApiCall, (value: unknown, now: number) => boolean>> = {
+  time: (value, now) => Math.abs((value as number) - now) < 5000,
+  requestBytes: (value) => (value as number) >= BODY.length && (value as number) < 2000,
+  responseBytes: (value) => (value as number) > 200 && (value as number) < 5000,
+  durationMs: (value) => (value as number) >= 0 && (value as number) < 5000,
+  headerNames: (value) => (value as string[]).length > 8 && NAMES.startsWith((value as string[]).join(' ')),
+  connectionId: (value) => String(value).length > 0,
+  // Some count from 0, and some only those that are kept alive.
+  connectionRequests: (value) => value === 1 || value === 2,
+  id: (value) => String(value).length > 0,
+};
+
+const LINE_LIMIT_MS = 5000;
+
+/** The second of two requests on a connection is looked for in the log, of which each line has to be read. */
+async function tellOn(stand: Stand, port: number): Promise<string> {
+  const path = `/v1/told/${randomBytes(8).toString('hex')}`;
+  const agent = new (port === stand.tlsPort ? TlsAgent : Agent)({ keepAlive: true, maxSockets: 1 });
+  for (const target of ['/v1/told/first', `${path}?a=1&b=%27x`]) {
+    const status = await sendTold(stand, port, target, agent);
+    if (status !== 200) return `a good request got ${status}`;
+  }
+  agent.destroy();
+  const now = Date.now();
+  while (!stand.log.lines().some((line) => line.includes(path)) && Date.now() - now < LINE_LIMIT_MS) await sleep(50);
+  const decode = decodeAsFound();
+  const calls = stand.log.lines().map((bytes, i) => decode({ bytes, origin: `line ${i}` }, Date.now()));
+  const rejected = calls.findIndex(isRejection);
+  if (rejected >= 0) return `${JSON.stringify(calls[rejected])}: ${stand.log.lines()[rejected]}`;
+  const found = (calls as ApiCall[]).filter((call) => call.path === path);
+  if (found.length !== 1) return `${found.length} of ${calls.length} lines tell of it`;
+  return compareTold(stand, found[0]!, expectedOf(path, port), now);
+}
+
+async function tell(stand: Stand): Promise<Outcome> {
+  const ports = stand.tlsPort === 0 ? [stand.port] : [stand.port, stand.tlsPort];
+  for (const port of ports) {
+    const wrong = await tellOn(stand, port);
+    if (wrong) return wrong;
+  }
+  return '';
+}
+
+async function sendTold({ tlsPort, ca }: Stand, port: number, path: string, agent: Agent): Promise<number> {
+  const headers = { ...SENT, 'content-length': BODY.length, host: `localhost:${port}` };
+  const options = { host: '127.0.0.1', port, localAddress: GOOD.address, agent, method: 'POST', path, headers };
+  const sent = port === tlsPort ? requestTls({ ...options, ca, servername: 'localhost' }) : request(options);
+  sent.end(BODY);
+  const response = await responseOf(sent);
+  await textOf(response);
+  return response.statusCode!;
+}
+
+function compareTold({ told }: Stand, call: ApiCall, expected: ReturnType<typeof expectedOf>, now: number): string {
+  const wrong: string[] = [];
+  for (const [name, value] of Object.entries(call) as [keyof ApiCall, unknown][]) {
+    told.set(name, value !== null || told.get(name) === true);
+    if (value === null) continue;
+    const isRight = name in expected ? value === expected[name] : (KINDS[name]?.(value, now) ?? true);
+    if (!isRight) wrong.push(`${name} is ${JSON.stringify(value)}`);
+  }
+  return wrong.join(', ');
+}
+
 export const CHECKS: readonly Check[] = [
   { name: 'allow, deny, forged', run: (stand) => ask(stand, new Set([stand.verdict]), true) },
   spoilt('slow'),
@@ -238,4 +347,5 @@ export const CHECKS: readonly Check[] = [
   { name: 'HTTP/2', run: http2Requests },
   { name: '10 MB upload', run: upload },
   { name: 'WebSocket', run: upgrade },
+  { name: 'telemetry', run: tell },
 ];

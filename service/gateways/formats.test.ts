@@ -11,7 +11,10 @@ test('formats are found by name', () => {
 
 test('an unknown name is answered with the known ones', () => {
   for (const name of ['nonsense', '', 'toString'])
-    assert.throws(() => findFormat(name), { code: 'ASSAY_FORMAT_UNKNOWN', message: /ndjson, combined, avro/ });
+    assert.throws(() => findFormat(name), {
+      code: 'ASSAY_FORMAT_UNKNOWN',
+      message: /access-json, caddy, ndjson, combined, avro/,
+    });
 });
 
 test('a stream shows its format in its first lines, broken ones in between', () => {

@@ -8,7 +8,7 @@ import { LIMITS } from '../core/api-call.ts';
 import { AssayError } from '../core/errors.ts';
 import type { ClientAttributes, Identifier } from '../core/identify.ts';
 import { type AuthzResult, type Metrics, stalenessHeader } from './metrics.ts';
-import type { VerdictStore } from './verdict-store.ts';
+import type { StoredVerdict, VerdictStore } from './verdict-store.ts';
 
 export interface AskDeps {
   readonly store: Pick<VerdictStore, 'get'>;
@@ -85,12 +85,20 @@ export interface Answer {
   readonly headers: Record<string, string>;
 }
 
-/** Whether a request may pass, from the headers above. An unknown client and an expired verdict may. */
+/**
+ * Whether a request may pass, from the headers above. An unknown client and an expired verdict may. `x-assay-subject` is the
+ * scheme and the hash of the credential, for the gateway to log in its place.
+ */
 export function answer(headers: IncomingHttpHeaders, { store, identifier, subjectSalt, now }: AskDeps): Answer {
   const attributes = attributesOf(headers, subjectSalt);
-  const stored = store.get(identifier.find(attributes));
+  const said = answerOf(store.get(identifier.find(attributes)), now());
+  if (attributes.subject === null) return said;
+  return { ...said, headers: { ...said.headers, 'x-assay-subject': `${attributes.authScheme} ${attributes.subject}` } };
+}
+
+function answerOf(stored: StoredVerdict | null, now: number): Answer {
   if (stored === null) return { status: 200, result: 'unknown', headers: NO_VERDICT };
-  if (stored.verdict.expiresAt <= now())
+  if (stored.verdict.expiresAt <= now)
     return { status: 200, result: 'expired', headers: { ...stored.headers, 'x-assay-expired': 'true' } };
   if (stored.denies) return { status: 403, result: 'deny', headers: stored.headers };
   return { status: 200, result: stored.verdict.action === 'deny' ? 'shadow' : 'allow', headers: stored.headers };

@@ -1,15 +1,22 @@
-/** The ports on which gateways ask in another way than over HTTP/1.1. */
+/** The ports on which gateways ask, or tell, in another way than over HTTP. */
 import type { FastifyBaseLogger } from 'fastify';
 import { type AskDeps, ask } from './ask.ts';
 import { openExtAuthz } from './ext-authz.ts';
+import type { HttpSource } from './http-source.ts';
+import type { Metrics } from './metrics.ts';
 import { openSpoeAgent } from './spoe-agent.ts';
+import { openSyslog } from './syslog.ts';
 
 export interface DialectsOptions {
   readonly host: string;
   /** Ports by dialect; 0 leaves one out. */
   readonly spoePort: number;
   readonly grpcPort: number;
-  readonly deps: AskDeps;
+  readonly syslogPort: number;
+  /** Takes in what is told, and in which log format; found out where that is ''. */
+  readonly post: HttpSource['post'];
+  readonly format: string;
+  readonly deps: AskDeps & { readonly metrics: Pick<Metrics, 'rejections'> };
   readonly log: FastifyBaseLogger;
 }
 
@@ -22,7 +29,8 @@ export interface Dialects extends Closable {
   listen(): Promise<void>;
 }
 
-export function createDialects({ host, spoePort, grpcPort, deps, log }: DialectsOptions): Dialects {
+export function createDialects(given: DialectsOptions): Dialects {
+  const { host, spoePort, grpcPort, syslogPort, post, format, deps, log } = given;
   const open: Closable[] = [];
   const options = (dialect: string, port: number) => ({
     host,
@@ -33,6 +41,8 @@ export function createDialects({ host, spoePort, grpcPort, deps, log }: Dialects
   return {
     async listen() {
       if (spoePort > 0) open.push(await openSpoeAgent(options('SPOE', spoePort)));
+      const onLost = (lines: number) => deps.metrics.rejections.inc({ code: 'ASSAY_OVERLOADED' }, lines);
+      if (syslogPort > 0) open.push(await openSyslog({ host, port: syslogPort, format, post, onLost }));
       if (grpcPort > 0) open.push(await openExtAuthz(options('ext_authz', grpcPort)));
     },
     async close() {
