@@ -289,7 +289,8 @@ const LINE_LIMIT_MS = 5000;
 
 /** The second of two requests on a connection is looked for in the log, of which each line has to be read. */
 async function tellOn(stand: Stand, port: number): Promise<string> {
-  const path = `/v1/told/${randomBytes(8).toString('hex')}`;
+  const mark = randomBytes(8).toString('hex');
+  const path = `/v1/told/${mark}`;
   const agent = new (port === stand.tlsPort ? TlsAgent : Agent)({ keepAlive: true, maxSockets: 1 });
   for (const target of ['/v1/told/first', `${path}?a=1&b=%27x`]) {
     const status = await sendTold(stand, port, target, agent);
@@ -297,7 +298,7 @@ async function tellOn(stand: Stand, port: number): Promise<string> {
   }
   agent.destroy();
   const now = Date.now();
-  while (!stand.log.lines().some((line) => line.includes(path)) && Date.now() - now < LINE_LIMIT_MS) await sleep(50);
+  while (!stand.log.lines().some((line) => line.includes(mark)) && Date.now() - now < LINE_LIMIT_MS) await sleep(50);
   const decode = decodeAsFound();
   const calls = stand.log.lines().map((bytes, i) => decode({ bytes, origin: `line ${i}` }, Date.now()));
   const rejected = calls.findIndex(isRejection);

@@ -91,7 +91,8 @@ function fieldsOf(line: Line, origin: string): Record<string, unknown> {
     connectionId: textOf(line.connection),
     connectionRequests: numberOf(line.nth),
     account: textOf(line.account),
-    ...credentialOf(textOf(line.subject), textOf(line.asked) !== null),
+    // Two words one after the other, of which either may be lacking.
+    ...credentialOf(textOf(line.subject), /[^-]/.test(textOf(line.asked) ?? '')),
   };
 }
 

@@ -21,6 +21,8 @@ export interface SyslogOptions {
   /** Name of a log format; found out by default. */
   readonly format?: string | undefined;
   readonly post: HttpSource['post'];
+  /** Most lines that wait while those before are worked off; TCP is not read meanwhile, what comes by UDP is lost. */
+  readonly maxWaiting?: number;
   /** Told how many lines were lost, since they came faster than they could be taken in: UDP knows no waiting. */
   onLost(lines: number): void;
 }
@@ -33,7 +35,6 @@ export interface Syslog {
 const BATCH_LINES = 1000;
 /** How long lines wait for others to go in with. */
 const GATHER_MS = 10;
-/** Lines that wait while those before are worked off; TCP is not read meanwhile, what comes by UDP is lost. */
 const MAX_WAITING = 50_000;
 const MAX_TRIES = 50;
 const TRY_AGAIN_MS = 100;
@@ -81,6 +82,7 @@ async function bind(host: string, port: number, gather: Gatherer): Promise<UdpSo
 /** Sends lines into the pipeline, many at once, one lot after the other. */
 class Gatherer {
   readonly #options: SyslogOptions;
+  readonly #maxWaiting: number;
   readonly #decode;
   /** Names lines that come without an id of their own; another start gives others. */
   readonly #name = `syslog-${randomBytes(6).toString('hex')}`;
@@ -94,11 +96,12 @@ class Gatherer {
 
   constructor(options: SyslogOptions) {
     this.#options = options;
+    this.#maxWaiting = options.maxWaiting ?? MAX_WAITING;
     this.#decode = withFaults(options.format ? findFormat(options.format).decode : decodeAsFound());
   }
 
   add(bytes: Uint8Array, fault: Framed['fault'] = null): void {
-    if (this.#waiting.length >= MAX_WAITING) {
+    if (this.#waiting.length >= this.#maxWaiting) {
       this.#options.onLost(1);
       return;
     }
@@ -108,7 +111,7 @@ class Gatherer {
 
   /** Resolves once there is room for more. */
   hasRoom(): Promise<void> | null {
-    if (this.#waiting.length < MAX_WAITING / 2) return null;
+    if (this.#waiting.length < this.#maxWaiting / 2) return null;
     this.#room ??= new Promise((resolve) => {
       this.#wake = resolve;
     });
@@ -124,7 +127,7 @@ class Gatherer {
     while (this.#waiting.length > 0) {
       const lines: readonly Incoming[] = this.#waiting.splice(0, BATCH_LINES);
       if (!(await this.#post(lines))) this.#options.onLost(lines.length);
-      if (this.#waiting.length < MAX_WAITING / 2) {
+      if (this.#waiting.length < this.#maxWaiting / 2) {
         this.#wake();
         this.#room = null;
       }
