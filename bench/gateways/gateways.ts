@@ -2,42 +2,19 @@
  * `npm run gateways`: every gateway that can run here, with the configuration that `deploy/` gives, before a real server of
  * Assay and driven by real clients. One table: what it does when Assay answers, and that nobody notices when it doesn't.
  */
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { TLS_DIR } from '../../datasets/range/places.ts';
-import { findPort, type Started, startProcess, waitForPort } from '../../datasets/range/processes.ts';
-import { bring } from '../../datasets/range/setup.ts';
-import { packageRoot } from '../../service/io/package-root.ts';
+import { findPort } from '../../datasets/range/processes.ts';
 import { CHECKS, type Stand } from './checks.ts';
+import { bringGateways, type GatewayPorts, install, startGateway } from './install.ts';
 import { Application, Assay, Front, Log, type Ports, teach } from './stand.ts';
 import { GATEWAYS, type Gateway } from './table.ts';
 
-/** For certificates, and for what comes from PyPI. */
-const COMMON_NEEDS = { apt: ['openssl', 'python3-venv'] };
 const { values: flags } = parseArgs({ options: { only: { type: 'string', default: '' } } });
-
-/** What the files of `deploy/` call the ports. */
-const PORTS = { http: 8080, spoe: 8081, grpc: 8082, syslog: 8083, application: 9000, plain: 8000, tls: 8443 } as const;
-type GatewayPorts = Readonly<Record<keyof typeof PORTS, number>>;
-/** Where those files and what they name lie on a machine of its own. */
-const PLACE = /\/(?:etc|run|var\/log|var\/cache)\/(?:nginx|haproxy|envoy|caddy|apache2)(?=[/\s.])/g;
-
-/** Copies a gateway's files with other ports and places. @throws Error where a place is not the gateway's */
-function install({ files }: Gateway, folder: string, ports: GatewayPorts): void {
-  for (const [name, source] of Object.entries(files)) {
-    let text = readFileSync(join(packageRoot, 'deploy', source), 'utf8').replaceAll(PLACE, folder);
-    for (const [role, usual] of Object.entries(PORTS))
-      text = text.replaceAll(new RegExp(`\\b${usual}\\b`, 'g'), String(ports[role as keyof typeof PORTS]));
-    writeFileSync(join(folder, name), text);
-  }
-  const [cert, key] = ['cert.pem', 'key.pem'].map((name) => readFileSync(join(TLS_DIR, name))) as [Buffer, Buffer];
-  writeFileSync(join(folder, 'cert.pem'), cert);
-  writeFileSync(join(folder, 'key.pem'), key);
-  writeFileSync(join(folder, 'tls.pem'), Buffer.concat([cert, key]));
-}
 
 type Row = readonly string[];
 
@@ -72,24 +49,7 @@ async function runGateway(gateway: Gateway, { assay, verdict }: Pick<Stand, 'ass
   }
 }
 
-/** The gateway, and what writes its log. @throws Error with what it said last */
-async function startGateway(gateway: Gateway, folder: string, port: number): Promise<Started[]> {
-  const output = join(folder, 'output.log');
-  const started: Started[] = [];
-  const start = ([file, ...args]: readonly [string, ...string[]]) => {
-    started.push(startProcess(file, args, { log: output, env: process.env }));
-  };
-  start(gateway.command(folder, port));
-  try {
-    await waitForPort(port, started[0]!, gateway.name);
-  } catch (error) {
-    throw new Error(`${(error as Error).message}\n${readFileSync(output, 'utf8').slice(-2000)}`, { cause: error });
-  }
-  if (gateway.logger) start(gateway.logger(folder));
-  return started;
-}
-
-async function openFronts({ http, spoe, grpc }: Ports): Promise<Record<keyof Ports, Front>> {
+async function openFronts({ http, spoe, grpc }: Ports): Promise<Record<Gateway['dialect'], Front>> {
   return { http: await new Front(http).open(), spoe: await new Front(spoe).open(), grpc: await new Front(grpc).open() };
 }
 
@@ -133,7 +93,7 @@ function printTold(ran: ReadonlyMap<string, Ran>): void {
 
 async function main(): Promise<boolean> {
   const chosen = GATEWAYS.filter(({ name }) => name.toLowerCase().includes(flags.only.toLowerCase()));
-  bring([COMMON_NEEDS, ...chosen.map(({ needs }) => needs)], (line) => console.error(line));
+  bringGateways(chosen);
   const root = mkdtempSync(join(tmpdir(), 'assay-gateways-'));
   // Gateways read their files as someone else.
   chmodSync(root, 0o755);

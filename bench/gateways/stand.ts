@@ -93,23 +93,28 @@ export interface Arrived {
   readonly sha256: string;
 }
 
-/** The application: says what it got, and speaks back whatever comes over an upgraded connection. */
+/** What an application answers to a request with that body. */
+export type Respond = (request: IncomingMessage, body: Buffer) => { readonly status: number; readonly body: unknown };
+
+const echo: Respond = ({ headers }, body) => {
+  const said: Arrived = { headers, bytes: body.length, sha256: createHash('sha256').update(body).digest('hex') };
+  return { status: 200, body: said };
+};
+
+/** The application: says what it got, unless it is told otherwise, and speaks back whatever comes over an upgraded connection. */
 export class Application {
-  readonly #server: Server = createServer((request, response) => {
-    const hash = createHash('sha256');
-    let bytes = 0;
-    request.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      hash.update(chunk);
+  readonly #server: Server;
+
+  constructor(respond: Respond = echo) {
+    this.#server = createServer((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => {
+        const { status, body } = respond(request, Buffer.concat(chunks));
+        response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+      });
     });
-    request.on('end', () => {
-      this.arrived++;
-      const said: Arrived = { headers: request.headers, bytes, sha256: hash.digest('hex') };
-      response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify(said));
-    });
-  });
-  arrived = 0;
+  }
 
   async open(): Promise<number> {
     this.#server.keepAliveTimeout = 60_000;
@@ -137,6 +142,7 @@ export class Application {
 }
 
 export interface Ports {
+  readonly syslog: number;
   readonly http: number;
   readonly spoe: number;
   readonly grpc: number;
@@ -154,20 +160,21 @@ export class Assay {
   }
 
   static async open(folder: string): Promise<Assay> {
-    const ports = { http: await findPort(), spoe: await findPort(), grpc: await findPort() };
+    const ports = { http: await findPort(), spoe: await findPort(), grpc: await findPort(), syslog: await findPort() };
     const assay = new Assay(ports, folder);
     await assay.start();
     return assay;
   }
 
   async start(): Promise<void> {
-    const { http, spoe, grpc } = this.ports;
+    const { http, spoe, grpc, syslog } = this.ports;
     const env = {
       PATH: process.env.PATH,
       HOST: '127.0.0.1',
       PORT: String(http),
       ASSAY_SPOE_PORT: String(spoe),
       ASSAY_GRPC_PORT: String(grpc),
+      ASSAY_SYSLOG_PORT: String(syslog),
       ASSAY_DATA: join(this.#folder, 'data'),
       ASSAY_REPLAY_RATE: '0',
       LOG_LEVEL: process.env.LOG_LEVEL ?? 'error',

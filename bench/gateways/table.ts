@@ -15,6 +15,8 @@ export interface Gateway {
   readonly log: string;
   /** What writes that file, where it is not the gateway itself. */
   logger?(folder: string): readonly [file: string, ...args: string[]];
+  /** What takes the question out of its files: what is replaced, by what. */
+  readonly silence: readonly (readonly [RegExp, string])[];
   /** In which dialect it asks. */
   readonly dialect: 'http' | 'spoe' | 'grpc';
   /** Whether it speaks TLS, and HTTP/2 over it. */
@@ -30,6 +32,7 @@ const ENVOY: Omit<Gateway, 'name' | 'files' | 'dialect'> = {
     ...['-c', join(folder, 'envoy.yaml'), '--log-level', 'error', '--concurrency', '1', '--disable-hot-restart'],
     ...['--file-flush-interval-msec', '200'],
   ],
+  silence: [[/ {10}- name: envoy\.filters\.http\.ext_authz\n(?: {12}.*\n)+/g, '']],
   log: 'assay.log',
   speaksTls: true,
   remembers: false,
@@ -37,6 +40,7 @@ const ENVOY: Omit<Gateway, 'name' | 'files' | 'dialect'> = {
 
 const HAPROXY: Omit<Gateway, 'name' | 'files' | 'dialect'> = {
   needs: { apt: ['haproxy'] },
+  silence: [[/^ {2}(?:filter spoe|http-request lua\.assay).*$/gm, '']],
   command: (folder) => ['haproxy', '-db', '-f', join(folder, 'haproxy.cfg')],
   log: '',
   speaksTls: true,
@@ -53,6 +57,7 @@ export const GATEWAYS: readonly Gateway[] = [
       'assay-server.conf': 'nginx/assay-server.conf',
       'assay-ask.conf': 'nginx/assay-ask.conf',
     },
+    silence: [[/^auth_request \/_assay;$/gm, 'auth_request off;']],
     command: (folder) => ['nginx', '-e', join(folder, 'error.log'), '-c', join(folder, 'nginx.conf'), '-g', 'daemon off;'],
     log: '',
     dialect: 'http',
@@ -77,6 +82,7 @@ export const GATEWAYS: readonly Gateway[] = [
     name: 'Caddy',
     needs: { apt: ['caddy'] },
     files: { Caddyfile: 'caddy/Caddyfile' },
+    silence: [[/(route \{\n)[\s\S]*?(\t\tvars assay asked\n\t\treverse_proxy)/, '$1$2']],
     log: 'assay.log',
     command: (folder) => ['caddy', 'run', '--adapter', 'caddyfile', '--config', join(folder, 'Caddyfile')],
     dialect: 'http',
@@ -87,6 +93,7 @@ export const GATEWAYS: readonly Gateway[] = [
     name: 'Varnish',
     needs: { apt: ['varnish'] },
     files: { 'assay.vcl': 'varnish/assay.vcl', 'log-format': 'varnish/log-format' },
+    silence: [[/x-assay-phase = "ask";/, 'x-assay-phase = "pass";']],
     log: 'assay.log',
     logger: (folder) => [
       'varnishncsa',
@@ -105,6 +112,7 @@ export const GATEWAYS: readonly Gateway[] = [
     name: 'Apache httpd',
     needs: { apt: ['apache2', 'lua-socket'] },
     files: { 'httpd.conf': 'httpd/httpd.conf', 'assay.lua': 'httpd/assay.lua' },
+    silence: [[/^LuaHookAccessChecker.*$/m, '']],
     log: 'assay.log',
     command: (folder) => ['apache2', '-DFOREGROUND', '-f', join(folder, 'httpd.conf')],
     dialect: 'http',
