@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Config } from './config.ts';
-import type { Verdict } from './core/contracts.ts';
+import { Addresses } from './core/addresses.ts';
+import type { ApiCall, Verdict } from './core/contracts.ts';
 import { AssayError } from './core/errors.ts';
 import type { Decision } from './core/provenance.ts';
 import type { Source } from './core/source.ts';
@@ -20,7 +21,7 @@ import { splitBody } from './io/post-body.ts';
 import { createTailSource } from './io/tail.ts';
 import { kafkaOptions } from './kafka-options.ts';
 import { startKafkaWork, type Task, Tasks, type WorkParts } from './kafka-work.ts';
-import { runPipeline, type Stages } from './pipeline.ts';
+import { runPipeline, type ScoringStages, type Stages } from './pipeline.ts';
 import { createStages } from './stages.ts';
 import { linkToPrimary } from './workers.ts';
 
@@ -43,6 +44,7 @@ export async function createApp(config: Config): Promise<App> {
   if (primary) metrics.text = () => primary.metrics();
   const posted = createHttpSource({ maxWaiting: config.ASSAY_HTTP_QUEUE });
   let readiness = { ready: false, detail: 'starting' };
+  const watch = config.ASSAY_CROWDSEC_KEYS ? watchAddresses(config, scoring) : null;
   const asking = {
     store: scoring.store,
     identifier: scoring.observer.identifier,
@@ -53,6 +55,7 @@ export async function createApp(config: Config): Promise<App> {
   const http = await createHttp({
     ...asking,
     post: posted.post,
+    ...(watch ? { crowdSec: { keys: config.ASSAY_CROWDSEC_KEYS.split(','), deniedAddresses: watch.denied } } : {}),
     splitBody,
     keepLabel: (label) => disk.keepLabel(label),
     readiness: () => readiness,
@@ -88,7 +91,7 @@ export async function createApp(config: Config): Promise<App> {
         );
         const parts = { config, scoring, metrics, disk, population, log: http.log };
         readiness = { ready: false, detail: 'reading the verdicts' };
-        const work = kafka ? await startKafkaWork(kafka, inputs, parts, signal) : embeddedWork(inputs, parts);
+        const work = kafka ? await startKafkaWork(kafka, inputs, parts, signal) : embeddedWork(inputs, parts, watch);
         if (!signal.aborted) {
           readiness = { ready: true, detail: 'serving' };
           if (primary) await listen();
@@ -157,11 +160,39 @@ async function runAll(signal: AbortSignal, tasks: readonly Task[]): Promise<void
   if (fault) throw fault.reason;
 }
 
+interface AddressWatch {
+  onCall(call: ApiCall, clientId: string): void;
+  onVerdict(verdict: Verdict): void;
+  denied(): Map<string, number>;
+}
+
+/** Which addresses are to be turned away, for gateways that know nothing else. */
+function watchAddresses({ ASSAY_MAX_CLIENTS }: Config, { store, context }: ScoringStages): AddressWatch {
+  const addresses = new Addresses(ASSAY_MAX_CLIENTS);
+  const { actions, mode } = context.policy;
+  const deniedUntil = (clientId: string) => {
+    const standing = store.standing(clientId);
+    const isDenied = standing && mode === 'live' && actions[standing.verdict] === 'deny' && standing.expiresAt > Date.now();
+    return isDenied ? standing.expiresAt : null;
+  };
+  return {
+    onCall: ({ clientIp }, clientId) => addresses.see(clientIp, clientId, deniedUntil(clientId) !== null),
+    onVerdict({ clientId, action, mode }) {
+      if (action === 'deny' && mode === 'live') addresses.deny(clientId);
+    },
+    denied: () => addresses.denied(deniedUntil),
+  };
+}
+
 /** Everything in this process: state and verdicts on its disk. */
-function embeddedWork(inputs: readonly Source[], { scoring, disk, metrics }: WorkParts): Task[] {
+function embeddedWork(inputs: readonly Source[], { scoring, disk, metrics }: WorkParts, watch: AddressWatch | null): Task[] {
   const stages: Stages = {
     ...scoring,
-    onVerdict: ({ verdict }) => metrics.verdicts.inc({ verdict }),
+    onCall: (call, clientId) => watch?.onCall(call, clientId),
+    onVerdict(verdict) {
+      metrics.verdicts.inc({ verdict: verdict.verdict });
+      watch?.onVerdict(verdict);
+    },
     publish: (decisions, touched) => disk.keep(scoring, decisions, touched),
     async bury(letters) {
       for (const { rejected } of letters) countRejection(metrics, rejected);

@@ -11,6 +11,7 @@ const DEFAULTS: Config = {
   PORT: 8080,
   ASSAY_SPOE_PORT: 0,
   ASSAY_GRPC_PORT: 0,
+  ASSAY_CROWDSEC_KEYS: '',
   ASSAY_DATA: 'data',
   ASSAY_KEY: 'assay',
   ASSAY_SUBJECT_SALT: '',

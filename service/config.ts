@@ -12,6 +12,9 @@ export const ConfigSchema = Type.Object({
   PORT: whole('Port to listen on', 8080, 0, 65_535),
   ASSAY_SPOE_PORT: whole('Port on which HAProxy asks by SPOE; 0 for none', 0, 0, 65_535),
   ASSAY_GRPC_PORT: whole('Port on which Envoy asks over gRPC; 0 for none', 0, 0, 65_535),
+  ASSAY_CROWDSEC_KEYS: text(
+    "Keys by which CrowdSec's bouncers are known, separated by commas; without any their API is not there",
+  ),
   ASSAY_DATA: text('Folder for state, verdicts and dead letters', 'data'),
   ASSAY_KEY: text('Secret under which client ids are hashed', 'assay'),
   ASSAY_SUBJECT_SALT: text('Salt with which the gateways hash credentials; /v1/authz does the same'),
@@ -61,7 +64,7 @@ export type Config = Static<typeof ConfigSchema>;
 /** @throws AssayError ASSAY_CONFIG_INVALID, with every fault told at once */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const config = readEach(env);
-  const halves = findHalves(config);
+  const halves = [...findHalves(config), ...findClashes(config)];
   if (halves.length > 0) throw new AssayError('ASSAY_CONFIG_INVALID', halves.join(', '));
   return config;
 }
@@ -91,6 +94,11 @@ const NEEDS: readonly (readonly [keyof Config, keyof Config])[] = [
 function findHalves(config: Config): string[] {
   const halves = NEEDS.filter(([name, needed]) => config[name] && !config[needed]);
   return halves.map(([name, needed]) => `${name} is set and ${needed} is not`);
+}
+
+/** An address's clients are spread over the partitions, so that no process sees all of them. */
+function findClashes({ ASSAY_CROWDSEC_KEYS, KAFKA_BROKERS }: Config): string[] {
+  return ASSAY_CROWDSEC_KEYS && KAFKA_BROKERS ? ['ASSAY_CROWDSEC_KEYS can not be had together with KAFKA_BROKERS'] : [];
 }
 
 function allErrors<A extends { opts: { allErrors?: boolean } }>(ajv: A): A {

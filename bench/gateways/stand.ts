@@ -152,16 +152,19 @@ export interface Ports {
 export class Assay {
   readonly ports: Ports;
   readonly #folder: string;
+  readonly #env: Readonly<Record<string, string>>;
   #child: ChildProcess | null = null;
 
-  private constructor(ports: Ports, folder: string) {
+  private constructor(ports: Ports, folder: string, env: Readonly<Record<string, string>>) {
     this.ports = ports;
     this.#folder = folder;
+    this.#env = env;
   }
 
-  static async open(folder: string): Promise<Assay> {
+  /** @param env of its configuration, besides ports and folder */
+  static async open(folder: string, env: Readonly<Record<string, string>> = {}): Promise<Assay> {
     const ports = { http: await findPort(), spoe: await findPort(), grpc: await findPort(), syslog: await findPort() };
-    const assay = new Assay(ports, folder);
+    const assay = new Assay(ports, folder, env);
     await assay.start();
     return assay;
   }
@@ -176,6 +179,7 @@ export class Assay {
       ASSAY_GRPC_PORT: String(grpc),
       ASSAY_SYSLOG_PORT: String(syslog),
       ASSAY_DATA: join(this.#folder, 'data'),
+      ...this.#env,
       ASSAY_REPLAY_RATE: '0',
       LOG_LEVEL: process.env.LOG_LEVEL ?? 'error',
     };
@@ -222,24 +226,24 @@ const CALLS = 60;
  * @returns what it says of the good one
  * @throws Error where it does something else
  */
-export async function teach({ url }: Assay): Promise<string> {
+export async function teach({ url }: Assay, [one, other]: readonly [Client, Client] = [GOOD, BAD]): Promise<string> {
   const start = Date.now() - CALLS * 1000;
   const calls = Array.from({ length: CALLS }, (_, i) => [
-    callOf(GOOD, i, start, `/v1/orders/${1000 + (i % 7)}`, 200),
-    callOf(BAD, i, start, `/v1/orders/${i}%27%20OR%201=1--`, i % 3 === 0 ? 500 : 404),
+    callOf(one, i, start, `/v1/orders/${1000 + (i % 7)}`, 200),
+    callOf(other, i, start, `/v1/orders/${i}%27%20OR%201=1--`, i % 3 === 0 ? 500 : 404),
   ]).flat();
   const body = calls.map((call) => JSON.stringify(call)).join('\n');
   await fetch(`${url}/v1/calls`, { method: 'POST', headers: { 'content-type': 'application/x-ndjson' }, body });
   const ask = ({ address, agent }: Client) =>
     fetch(`${url}/v1/authz`, { headers: { 'x-real-ip': address, 'user-agent': agent } });
-  const [good, bad] = [await ask(GOOD), await ask(BAD)];
+  const [good, bad] = [await ask(one), await ask(other)];
   const verdict = good.headers.get('x-assay-verdict');
   if (good.status !== 200 || bad.status !== 403 || !verdict) throw new Error(`answers are ${good.status} and ${bad.status}`);
   return verdict;
 }
 
 function callOf({ address, agent }: Client, i: number, start: number, path: string, status: number) {
-  const id = `${address}-${i}`;
+  const id = `${address}-${agent}-${i}`;
   return { id, time: start + i * 900, clientIp: address, method: 'GET', path, status, userAgent: agent, responseBytes: 512 };
 }
 

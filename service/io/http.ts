@@ -19,8 +19,9 @@ import { Type } from 'typebox';
 import { jsonSchemaOf } from '../core/avro-schema.ts';
 import { ApiCallSchema, LabelSchema, VerdictSchema } from '../core/contracts.ts';
 import { AssayError, type ErrorCode } from '../core/errors.ts';
-import type { AskDeps } from './ask.ts';
+import { type AskDeps, ask } from './ask.ts';
 import { addAuthz, createAuthz, isAuthz } from './http-authz.ts';
+import { addCrowdSec, type CrowdSecDeps } from './http-crowdsec.ts';
 import { addIntake, type IntakeDeps } from './http-intake.ts';
 import { addLookups, type LookupDeps } from './http-lookup.ts';
 import { HttpSeconds } from './http-seconds.ts';
@@ -38,6 +39,8 @@ export interface HttpDeps extends AskDeps, IntakeDeps, LookupDeps {
   readiness(): Readiness;
   /** The folder of the page's files, service/web. */
   readonly webFolder: string;
+  /** Where CrowdSec's bouncers are to be answered. */
+  readonly crowdSec?: Pick<CrowdSecDeps, 'keys' | 'deniedAddresses'>;
   readonly logger?: FastifyServerOptions['logger'];
 }
 
@@ -142,6 +145,7 @@ export function createHttp(deps: HttpDeps): FastifyInstance {
     void scope.register((part) => addIntake(part, deps, ERRORS_OF(400, 413, 415, 500, 503)));
     void scope.register((part) => addLookups(part, deps, ERRORS_OF(400, 404, 413, 415, 500, 503)));
     void scope.register((part) => addHealth(part, deps));
+    if (deps.crowdSec) void scope.register(crowdSecOf(deps, deps.crowdSec));
     void scope.register((part) => addPage(part, deps.webFolder));
   });
   return app;
@@ -150,6 +154,13 @@ export function createHttp(deps: HttpDeps): FastifyInstance {
 /** The documents' page sets styles inline; all it loads is its own. */
 const DOCS_CSP =
   "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+function crowdSecOf(deps: HttpDeps, given: NonNullable<HttpDeps['crowdSec']>) {
+  return (part: FastifyInstance) => {
+    const onFault = (err: unknown) => part.log.error({ err }, 'AppSec failed open');
+    return addCrowdSec(part, { ...given, now: deps.now, ask: (headers) => ask(headers, deps, onFault) });
+  };
+}
 
 const DOCS_PAGE = {
   routePrefix: '/docs',
