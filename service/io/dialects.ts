@@ -1,6 +1,6 @@
 /** The ports on which gateways ask, or tell, in another way than over HTTP. */
 import type { FastifyBaseLogger } from 'fastify';
-import { type AskDeps, ask } from './ask.ts';
+import { type AskDeps, ask, type Question } from './ask.ts';
 import { openExtAuthz } from './ext-authz.ts';
 import type { HttpSource } from './http-source.ts';
 import type { Metrics } from './metrics.ts';
@@ -35,7 +35,7 @@ export function createDialects(given: DialectsOptions): Dialects {
   const options = (dialect: string, port: number) => ({
     host,
     port,
-    ask: (headers: Parameters<typeof ask>[0]) => ask(headers, deps, (err) => log.error({ err }, `${dialect} failed open`)),
+    ask: (question: Question) => ask(question, deps, (err) => log.error({ err }, `${dialect} failed open`)),
     onFault: (err: Error) => log.warn({ err }, `${dialect}: a question could not be read`),
   });
   return {

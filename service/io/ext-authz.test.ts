@@ -29,8 +29,8 @@ async function start(t: TestContext, answer: Answer): Promise<Bench> {
   const server = await openExtAuthz({
     host: '127.0.0.1',
     port: 0,
-    ask(headers) {
-      asked.push(headers);
+    ask({ headers, isShadow }) {
+      asked.push(isShadow ? { ...headers, shadow: 'yes' } : headers);
       return answer;
     },
     onFault: (error) => faults.push(error),
@@ -78,8 +78,11 @@ test('an OK and a denial as Envoy reads them, with the verdict as headers and as
 test("the client's word on its address counts for nothing, the configuration's word on anything counts", async (t) => {
   const { check, asked } = await start(t, ALLOWED);
   await check(questionOf({ 'user-agent': 'curl/8', 'x-real-ip': '198.51.100.1', 'x-client-cert-sha256': 'forged' }));
-  await check(questionOf({ 'x-tenant': 'forged' }, { context_extensions: { 'x-tenant': 'a' } }));
+  await check(questionOf({ 'x-tenant': 'forged', mode: 'shadow' }, { context_extensions: { 'x-tenant': 'a' } }));
   await check({});
+  await check(questionOf({}, { context_extensions: { mode: 'shadow' } }));
+  assert.equal(asked[1]!.shadow, undefined);
+  assert.equal(asked[3]!.shadow, 'yes');
   assert.deepEqual(asked[0], { 'user-agent': 'curl/8', 'x-real-ip': '192.0.2.7', 'x-client-cert-sha256': '' });
   assert.equal(asked[1]!['x-tenant'], 'a');
   assert.deepEqual(asked[2], { 'x-real-ip': '', 'x-client-cert-sha256': '' });

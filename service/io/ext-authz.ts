@@ -3,11 +3,10 @@
  * as dynamic metadata. Whatever goes wrong in here is an OK.
  */
 import { createHash, X509Certificate } from 'node:crypto';
-import type { IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import grpc from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
-import type { Answer } from './ask.ts';
+import type { Answer, Question } from './ask.ts';
 import { packageRoot } from './package-root.ts';
 
 export interface ExtAuthzOptions {
@@ -15,7 +14,7 @@ export interface ExtAuthzOptions {
   /** 0 takes a free one. */
   readonly port: number;
   /** Never throws. */
-  ask(headers: IncomingHttpHeaders): Answer;
+  ask(question: Question): Answer;
   /** Told of a question that could not be read. */
   onFault?(error: Error): void;
 }
@@ -49,7 +48,7 @@ export async function openExtAuthz({ host, port, ask, onFault }: ExtAuthzOptions
   const definition = loadSync(join(packageRoot, 'service', 'gateways', 'ext-authz.proto'), { keepCase: true, defaults: true });
   const service = definition['envoy.service.auth.v3.Authorization'] as grpc.ServiceDefinition;
   const server = new grpc.Server({ 'grpc.max_receive_message_length': MAX_QUESTION_BYTES });
-  const check: Check = ({ request }, reply) => reply(null, responseOf(ask(headersOf(request, onFault))));
+  const check: Check = ({ request }, reply) => reply(null, responseOf(ask(questionOf(request, onFault))));
   server.addService(service, { Check: check });
   const bound = await new Promise<number>((resolve, reject) => {
     const at = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
@@ -70,17 +69,19 @@ export async function openExtAuthz({ host, port, ask, onFault }: ExtAuthzOptions
 
 /**
  * The client's own headers, and over them what Envoy itself knows: the address, the certificate, and what its configuration
- * says of the route, by the names of the headers that gateways set over HTTP.
+ * says of the route, by the names of the headers that gateways set over HTTP; `mode: shadow` of one that is only watched.
  */
-function headersOf({ attributes }: CheckRequest, onFault?: (error: Error) => void): IncomingHttpHeaders {
+function questionOf({ attributes }: CheckRequest, onFault?: (error: Error) => void): Question {
   const { source, request, context_extensions: extensions } = attributes ?? {};
   const certificate = source?.certificate ? fingerprintOf(source.certificate, onFault) : '';
-  return {
+  const { mode, ...told } = extensions ?? {};
+  const headers = {
     ...request?.http?.headers,
     'x-real-ip': source?.address?.socket_address?.address ?? '',
     'x-client-cert-sha256': certificate,
-    ...extensions,
+    ...told,
   };
+  return { headers, isShadow: mode === 'shadow' };
 }
 
 function fingerprintOf(certificate: string, onFault?: (error: Error) => void): string {

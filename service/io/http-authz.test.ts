@@ -200,3 +200,18 @@ test('any headers get an answer of 200 or 403 with an empty body', async (t) => 
     { numRuns: 300, seed: 7 },
   );
 });
+
+test('a route that is only watched is told the verdict, and nobody is denied; the client has no say in which it is', async (t) => {
+  const { app, store, observer, metrics } = createTestApp(t);
+  store.put(verdictOf({ clientId: observer.identifier.find(attributesOf(FROM, 'salt')) }));
+  const ask = async (url: string, headers: Record<string, string> = {}) => {
+    const { statusCode, headers: said } = await app.inject({ url, headers: { ...FROM, ...headers } });
+    return [statusCode, said['x-assay-verdict']];
+  };
+  for (const url of ['/v1/shadow', '/v1/shadow/v1/orders/7?a=1', '/v1/shadow?x'])
+    assert.deepEqual(await ask(url), [200, 'bad'], url);
+  for (const url of ['/v1/authz/v1/shadow', '/v1/authz/shadow', '/v1/authz?/v1/shadow'])
+    assert.deepEqual(await ask(url), [403, 'bad'], url);
+  assert.deepEqual(await ask('/v1/authz', { 'x-assay-mode': 'shadow', mode: 'shadow' }), [403, 'bad']);
+  assert.equal(await countDecisions(metrics, 'shadow'), 3);
+});

@@ -33,7 +33,7 @@ export function createAuthz(deps: AskDeps): AnswerAuthz {
     // What fails after we have answered once is our own fault, not the request's.
     if (refusal !== undefined && !isFramework(refusal)) return failOpen(refusal);
     try {
-      send(ask(request.headers, deps, onFault), reply);
+      send(ask({ headers: request.headers, isShadow: SHADOW.test(request.url) }, deps, onFault), reply);
     } catch (error) {
       failOpen(error);
     }
@@ -44,7 +44,8 @@ function isFramework(error: unknown): boolean {
   return String((error as { code?: unknown }).code).startsWith('FST_') || (error as AssayError).code === 'ASSAY_NOT_FOUND';
 }
 
-const AUTHZ = /^\/v1\/authz(?:[/?]|$)/;
+const AUTHZ = /^\/v1\/(?:authz|shadow)(?:[/?]|$)/;
+const SHADOW = /^\/v1\/shadow/;
 /** Whether a URL, routed or not, is a gateway's question. */
 export const isAuthz = (url: string): boolean => AUTHZ.test(url);
 
@@ -52,7 +53,7 @@ const DOCS = {
   tags: ['gateways'],
   summary: 'Ask whether a request may pass',
   description:
-    'Any method, and any path below. Reads x-real-ip (else the last of x-forwarded-for), x-original-user-agent (else ' +
+    'Any method, and any path below; under /v1/shadow nobody is denied, for routes that are only watched. Reads x-real-ip (else the last of x-forwarded-for), x-original-user-agent (else ' +
     'user-agent), authorization or x-api-key, x-ja3, x-ja4, x-client-cert-sha256 and x-tenant; the gateway must set or clear ' +
     'all of them. Answers 200 to allow and 403 to deny, with an empty body and the headers x-assay-verdict, ' +
     'x-assay-score, x-assay-reasons and x-assay-decision; with Kafka also x-assay-staleness, in seconds. An unknown client (reason no-verdict), an expired verdict ' +
@@ -62,7 +63,8 @@ const DOCS = {
     403: { description: 'Deny', type: 'null' },
   },
 };
-const PATHS = ['/v1/authz', '/v1/authz/*'];
+/** A client chooses what comes after, but not with which of these the gateway begins. */
+const PATHS = ['/v1/authz', '/v1/authz/*', '/v1/shadow', '/v1/shadow/*'];
 const OTHER_METHODS = ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
 
 /** Timed here: hooks, as for all other routes, would take a tenth of an answer. */

@@ -158,7 +158,7 @@ const DOCS_CSP =
 function crowdSecOf(deps: HttpDeps, given: NonNullable<HttpDeps['crowdSec']>) {
   return (part: FastifyInstance) => {
     const onFault = (err: unknown) => part.log.error({ err }, 'AppSec failed open');
-    return addCrowdSec(part, { ...given, now: deps.now, ask: (headers) => ask(headers, deps, onFault) });
+    return addCrowdSec(part, { ...given, now: deps.now, ask: (headers) => ask({ headers }, deps, onFault) });
   };
 }
 

@@ -38,8 +38,8 @@ async function start(t: TestContext, answer: Answer): Promise<Bench> {
   const agent = await openSpoeAgent({
     host: '127.0.0.1',
     port: 0,
-    ask(headers) {
-      asked.push(headers);
+    ask({ headers, isShadow }) {
+      asked.push(isShadow ? { ...headers, shadow: 'yes' } : headers);
       return answer;
     },
     onFault: (fault) => faults.push(fault),
@@ -69,8 +69,8 @@ async function take(socket: Socket, count: number): Promise<SpopFrame[]> {
   return frames;
 }
 
-const question = (streamId: number, args: [string, SpopValue][]) => {
-  const name = Buffer.from([3, ...Buffer.from('ask'), args.length]);
+const question = (streamId: number, args: [string, SpopValue][], message = 'ask') => {
+  const name = Buffer.from([message.length, ...Buffer.from(message), args.length]);
   return writeFrame(FRAME.notify, { streamId, frameId: 1 }, Buffer.concat([name, writeList(args)]));
 };
 const DENIED: Answer = { status: 403, result: 'deny', headers: { 'x-assay-verdict': 'bad', 'x-assay-score': '0.99' } };
@@ -85,7 +85,7 @@ test('questions that come at once and in pieces are answered each under its own 
       ['authorization', null],
     ]),
     writeFrame(99, NO_STREAM, Buffer.from('of a type to come')),
-    question(8, [['x-real-ip', '192.0.2.2']]),
+    question(8, [['x-real-ip', '192.0.2.2']], 'shadow'),
   ]);
   for (let at = 0; at < bytes.length; at += 7) socket.write(bytes.subarray(at, at + 7));
   const [greeting, ...acks] = await take(socket, 3);
@@ -107,7 +107,7 @@ test('questions that come at once and in pieces are answered each under its own 
     ['denies', true],
   ];
   assert.deepEqual(acks[0]!.payload, writeVariables(variables));
-  assert.deepEqual(asked, [{ 'x-real-ip': '192.0.2.1' }, { 'x-real-ip': '192.0.2.2' }]);
+  assert.deepEqual(asked, [{ 'x-real-ip': '192.0.2.1' }, { 'x-real-ip': '192.0.2.2', shadow: 'yes' }]);
 });
 
 test('a health check and a good-bye are answered, and the connection ends', async (t) => {

@@ -19,14 +19,14 @@ import {
   writeList,
   writeVariables,
 } from '../gateways/spop.ts';
-import type { Answer } from './ask.ts';
+import type { Answer, Question } from './ask.ts';
 
 export interface SpoeAgentOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
   /** Never throws. */
-  ask(headers: IncomingHttpHeaders): Answer;
+  ask(question: Question): Answer;
   /** Told why a conversation was ended from here. */
   onFault?(fault: SpopFault): void;
 }
@@ -139,7 +139,9 @@ class Conversation {
 
   #decide(frame: SpopFrame): void {
     if (!this.#isGreeted) throw new SpopFault(SPOP_STATUS.invalid, 'a question before the greeting');
-    const variables = readMessages(frame.payload).flatMap(({ args }) => variablesOf(this.#options.ask(headersOf(args))));
+    const variables = readMessages(frame.payload).flatMap(({ name, args }) =>
+      variablesOf(this.#options.ask({ headers: headersOf(args), isShadow: name === SHADOW })),
+    );
     this.#send(writeFrame(FRAME.ack, frame, writeVariables(variables)));
   }
 
@@ -171,6 +173,8 @@ function headersOf(args: SpopList): IncomingHttpHeaders {
   return headers;
 }
 
+/** The message by which routes ask that are only watched. */
+const SHADOW = 'shadow';
 const PREFIX = 'x-assay-';
 
 /** `verdict` for `x-assay-verdict` and so on, and `denies`. */

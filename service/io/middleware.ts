@@ -1,0 +1,109 @@
+/**
+ * The question as middleware, for applications that are their own gateway: `import { assayExpress } from 'assay/middleware'`. The
+ * same rules as for every gateway: nobody waits longer than the budget, only a 403 denies, and the client's word counts for nothing.
+ */
+import { Agent, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, request as send } from 'node:http';
+
+export interface AssayOptions {
+  /** Of Assay, such as `http://127.0.0.1:8080`. */
+  readonly url: string;
+  /** How long a request waits for the answer at most, ms; 20 by default. */
+  readonly budgetMs?: number;
+  /** Whether nobody is denied: the verdict is in the headers all the same. */
+  readonly isShadow?: boolean;
+  /** The client's address, where another proxy stands before this; the connection's by default. */
+  addressOf?(request: IncomingMessage): string;
+}
+
+/** What is passed on of the client's own headers. */
+const ASKED = ['user-agent', 'authorization', 'x-api-key'] as const;
+const OURS = 'x-assay-';
+const BUDGET_MS = 20;
+const MAX_CONNECTIONS = 64;
+
+export interface Said {
+  readonly isDenied: boolean;
+  /** `x-assay-*`; none where there was no answer in time. */
+  readonly headers: Record<string, string>;
+}
+
+const OPEN: Said = { isDenied: false, headers: {} };
+
+/** Asks about a request; never throws, and answers open where Assay doesn't. */
+export type Ask = (request: IncomingMessage) => Promise<Said>;
+
+/** @throws TypeError where `url` is none */
+export function createAsk({ url, budgetMs = BUDGET_MS, isShadow = false, addressOf }: AssayOptions): Ask {
+  const { hostname, port } = new URL(url);
+  const agent = new Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS });
+  const at = { host: hostname, port, path: isShadow ? '/v1/shadow' : '/v1/authz', agent };
+  const address = addressOf ?? (({ socket }: IncomingMessage) => socket.remoteAddress ?? '');
+  return (request) =>
+    new Promise((resolve) => {
+      const sent = send({ ...at, headers: questionOf(request.headers, address(request)), timeout: budgetMs });
+      const timer = setTimeout(() => sent.destroy(), budgetMs);
+      const end = (said: Said) => {
+        clearTimeout(timer);
+        resolve(said);
+      };
+      sent.once('response', (response) => {
+        response.resume();
+        end(readAnswer(response));
+      });
+      sent.on('error', () => end(OPEN));
+      sent.once('close', () => end(OPEN));
+      sent.end();
+    });
+}
+
+function questionOf(headers: IncomingHttpHeaders, address: string): Record<string, string> {
+  const question: Record<string, string> = { 'x-real-ip': address };
+  for (const name of ASKED) {
+    const value = headers[name];
+    if (typeof value === 'string') question[name] = value;
+  }
+  return question;
+}
+
+function readAnswer({ statusCode, headers }: IncomingMessage): Said {
+  if (statusCode !== 200 && statusCode !== 403) return OPEN;
+  const said = Object.entries(headers).filter(
+    (each): each is [string, string] => each[0].startsWith(OURS) && typeof each[1] === 'string',
+  );
+  return { isDenied: statusCode === 403, headers: Object.fromEntries(said) };
+}
+
+/** Takes what the client said of itself in our name off its headers, and puts what Assay said in its place. */
+function stamp(request: IncomingMessage, said: Said['headers']): void {
+  for (const name of Object.keys(request.headers)) if (name.startsWith(OURS)) delete request.headers[name];
+  Object.assign(request.headers, said);
+}
+
+/** For Express, Connect and whatever takes `(request, response, next)`. */
+export function assayExpress(options: AssayOptions) {
+  const ask = createAsk(options);
+  return async (request: IncomingMessage, response: ServerResponse, next: () => void): Promise<void> => {
+    const { isDenied, headers } = await ask(request);
+    stamp(request, headers);
+    if (isDenied) response.writeHead(403).end();
+    else next();
+  };
+}
+
+/** What is used of Fastify, so that an application needs not the same version as Assay. */
+interface FastifyLike {
+  addHook(name: 'onRequest', hook: (request: { raw: IncomingMessage }, reply: FastifyReplyLike) => Promise<unknown>): unknown;
+}
+interface FastifyReplyLike {
+  code(status: number): { send(): unknown };
+}
+
+/** For Fastify: `await assayFastify(app, options)`, before the routes of that scope. */
+export function assayFastify(app: FastifyLike, options: AssayOptions): void {
+  const ask = createAsk(options);
+  app.addHook('onRequest', async ({ raw }, reply) => {
+    const { isDenied, headers } = await ask(raw);
+    stamp(raw, headers);
+    return isDenied ? reply.code(403).send() : undefined;
+  });
+}
