@@ -83,7 +83,7 @@ async function expectedState(options: StreamOptions): Promise<Map<string, Buffer
     onMessages: ({ partition }, messages) => {
       counts[partition]! += messages.length;
       tasks[partition]!.process(
-        messages.map(({ value }) => ({ bytes: value!, origin: '' })),
+        messages.map(({ value, offset }) => ({ bytes: value!, origin: '', offset: Number(offset) })),
         decode,
       );
     },
