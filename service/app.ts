@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
+import { type AddressWatch, watchAddresses } from './address-watch.ts';
 import type { Config } from './config.ts';
-import { Addresses } from './core/addresses.ts';
-import type { ApiCall, Verdict } from './core/contracts.ts';
+import type { Verdict } from './core/contracts.ts';
 import { AssayError } from './core/errors.ts';
 import type { Decision } from './core/provenance.ts';
 import type { Source } from './core/source.ts';
@@ -21,7 +21,7 @@ import { splitBody } from './io/post-body.ts';
 import { createTailSource } from './io/tail.ts';
 import { kafkaOptions } from './kafka-options.ts';
 import { startKafkaWork, type Task, Tasks, type WorkParts } from './kafka-work.ts';
-import { runPipeline, type ScoringStages, type Stages } from './pipeline.ts';
+import { runPipeline, type Stages } from './pipeline.ts';
 import { createStages } from './stages.ts';
 import { linkToPrimary } from './workers.ts';
 
@@ -55,7 +55,9 @@ export async function createApp(config: Config): Promise<App> {
   const http = await createHttp({
     ...asking,
     post: posted.post,
-    ...(watch ? { crowdSec: { keys: config.ASSAY_CROWDSEC_KEYS.split(','), deniedAddresses: watch.denied } } : {}),
+    ...(watch
+      ? { crowdSec: { keys: config.ASSAY_CROWDSEC_KEYS.split(',').filter(Boolean), deniedAddresses: watch.denied } }
+      : {}),
     splitBody,
     keepLabel: (label) => disk.keepLabel(label),
     readiness: () => readiness,
@@ -158,30 +160,6 @@ async function runAll(signal: AbortSignal, tasks: readonly Task[]): Promise<void
   const outcomes = await Promise.allSettled(guarded);
   const fault = outcomes.find((outcome) => outcome.status === 'rejected');
   if (fault) throw fault.reason;
-}
-
-interface AddressWatch {
-  onCall(call: ApiCall, clientId: string): void;
-  onVerdict(verdict: Verdict): void;
-  denied(): Map<string, number>;
-}
-
-/** Which addresses are to be turned away, for gateways that know nothing else. */
-function watchAddresses({ ASSAY_MAX_CLIENTS }: Config, { store, context }: ScoringStages): AddressWatch {
-  const addresses = new Addresses(ASSAY_MAX_CLIENTS);
-  const { actions, mode } = context.policy;
-  const deniedUntil = (clientId: string) => {
-    const standing = store.standing(clientId);
-    const isDenied = standing && mode === 'live' && actions[standing.verdict] === 'deny' && standing.expiresAt > Date.now();
-    return isDenied ? standing.expiresAt : null;
-  };
-  return {
-    onCall: ({ clientIp }, clientId) => addresses.see(clientIp, clientId, deniedUntil(clientId) !== null),
-    onVerdict({ clientId, action, mode }) {
-      if (action === 'deny' && mode === 'live') addresses.deny(clientId);
-    },
-    denied: () => addresses.denied(deniedUntil),
-  };
 }
 
 /** Everything in this process: state and verdicts on its disk. */

@@ -1,19 +1,16 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { packageRoot } from '../../service/io/package-root.ts';
+import { runScript } from '../run-script.ts';
 import { GATEWAYS } from './table.ts';
 
-test('every gateway allows, denies and lets no good request fail, however Assay is', async () => {
-  const child = spawn(process.execPath, [join(packageRoot, 'dist', 'bench', 'gateways', 'gateways.js')], { stdio: 'pipe' });
-  let said = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk: Buffer) => {
-      said += chunk.toString();
-    });
-  const [code] = (await once(child, 'exit')) as [number | null];
+test('every gateway allows, denies and lets no good request fail, however Assay is, and its log is read', async () => {
+  const { code, said } = await runScript('gateways/gateways.js');
   assert.equal(code, 0, said);
   assert.match(said, new RegExp(`^all ${GATEWAYS.length} as expected$`, 'm'));
+});
+
+test('sqlmap and a script that guesses passwords are stopped in nginx, and an app at the same address is not', async () => {
+  const { code, said } = await runScript('gateways/attacks.js');
+  assert.equal(code, 0, said);
+  assert.match(said, /^as promised$/m);
 });

@@ -163,6 +163,7 @@ test('a stored header that cannot be sent lets the request through', async (t) =
   assert.equal(reply.status, 200);
   assert.equal(reply.headers.get('x-assay-reasons'), 'ASSAY_INTERNAL');
   assert.equal(reply.headers.get('x-assay-verdict'), null);
+  assert.equal(reply.headers.get('cache-control'), null);
 });
 
 test('headers as large as gateways let through are read; larger ones get a coded 431', async (t) => {

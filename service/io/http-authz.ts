@@ -10,6 +10,9 @@ import type { HttpSeconds } from './http-seconds.ts';
  */
 const DENIAL = { 'cache-control': 'max-age=1, stale-if-error=300' };
 
+/** What an answer may have been given before it failed. */
+const OURS = /^x-assay-|^cache-control$/;
+
 function send({ status, headers }: Answer, reply: FastifyReply): void {
   if (status === 403) reply.headers(DENIAL);
   reply.code(status).headers(headers).send();
@@ -27,7 +30,7 @@ export function createAuthz(deps: AskDeps): AnswerAuthz {
     const failOpen = (error: unknown) => {
       onFault(error);
       deps.metrics.decisions.error++;
-      for (const name of Object.keys(reply.getHeaders())) if (name.startsWith('x-assay-')) reply.removeHeader(name);
+      for (const name of Object.keys(reply.getHeaders())) if (OURS.test(name)) reply.removeHeader(name);
       send(openAnswer(error), reply);
     };
     // What fails after we have answered once is our own fault, not the request's.
@@ -53,10 +56,11 @@ const DOCS = {
   tags: ['gateways'],
   summary: 'Ask whether a request may pass',
   description:
-    'Any method, and any path below; under /v1/shadow nobody is denied, for routes that are only watched. Reads x-real-ip (else the last of x-forwarded-for), x-original-user-agent (else ' +
-    'user-agent), authorization or x-api-key, x-ja3, x-ja4, x-client-cert-sha256 and x-tenant; the gateway must set or clear ' +
+    'Any method, and any path below; under /v1/shadow nobody is denied, for routes that are only watched. Reads x-real-ip ' +
+    '(else the last of x-forwarded-for), x-original-user-agent (else user-agent), authorization or x-api-key, x-ja3, x-ja4, x-client-cert-sha256 and x-tenant; the gateway must set or clear ' +
     'all of them. Answers 200 to allow and 403 to deny, with an empty body and the headers x-assay-verdict, ' +
-    'x-assay-score, x-assay-reasons and x-assay-decision; with Kafka also x-assay-staleness, in seconds. An unknown client (reason no-verdict), an expired verdict ' +
+    'x-assay-score, x-assay-reasons, x-assay-decision and, of a credential, x-assay-subject (its scheme and hash, for the log); ' +
+    'with Kafka also x-assay-staleness, in seconds. An unknown client (reason no-verdict), an expired verdict ' +
     '(x-assay-expired) and an error of ours (its code as the reason) are allowed.',
   response: {
     200: { description: 'Allow', type: 'null' },

@@ -7,7 +7,7 @@ import { createTestApp, NOW_MS, verdictOf } from './http.test.data.ts';
 const KEY = 'a-key';
 
 function open(t: TestContext, denied: Map<string, number>) {
-  const bench = createTestApp(t, { crowdSec: { keys: ['another', KEY], deniedAddresses: () => new Map(denied) } });
+  const bench = createTestApp(t, { crowdSec: { keys: ['another', '', KEY], deniedAddresses: () => new Map(denied) } });
   const get = async (url: string, headers: InjectOptions['headers'] = { 'x-api-key': KEY }) => {
     const { statusCode, body } = await bench.app.inject({ url, headers });
     return [statusCode, body === '' ? '' : JSON.parse(body)] as const;
