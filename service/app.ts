@@ -55,9 +55,7 @@ export async function createApp(config: Config): Promise<App> {
   const http = await createHttp({
     ...asking,
     post: posted.post,
-    ...(watch
-      ? { crowdSec: { keys: config.ASSAY_CROWDSEC_KEYS.split(',').filter(Boolean), deniedAddresses: watch.denied } }
-      : {}),
+    ...(watch ? { crowdSec: { keys: config.ASSAY_CROWDSEC_KEYS.split(','), deniedAddresses: watch.denied } } : {}),
     splitBody,
     keepLabel: (label) => disk.keepLabel(label),
     readiness: () => readiness,

@@ -64,8 +64,8 @@ export type Config = Static<typeof ConfigSchema>;
 /** @throws AssayError ASSAY_CONFIG_INVALID, with every fault told at once */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const config = readEach(env);
-  const halves = [...findHalves(config), ...findClashes(config)];
-  if (halves.length > 0) throw new AssayError('ASSAY_CONFIG_INVALID', halves.join(', '));
+  const faults = [...findHalves(config), ...findClashes(config)];
+  if (faults.length > 0) throw new AssayError('ASSAY_CONFIG_INVALID', faults.join(', '));
   return config;
 }
 

@@ -25,7 +25,7 @@ const PLACE = /\/(?:etc|run|var\/log|var\/cache)\/(?:nginx|haproxy|envoy|caddy|a
 export function install({ files, silence }: Gateway, folder: string, ports: GatewayPorts, isSilent = false): void {
   for (const [name, source] of Object.entries(files)) {
     let text = readFileSync(join(packageRoot, 'deploy', source), 'utf8').replaceAll(PLACE, folder);
-    if (isSilent) for (const [what, by] of silence) text = text.replaceAll(new RegExp(what, 'gm'), by);
+    if (isSilent) for (const [what, by] of silence) text = text.replace(what, by);
     for (const [role, usual] of Object.entries(PORTS))
       text = text.replaceAll(new RegExp(`\\b${usual}\\b`, 'g'), String(ports[role as keyof typeof PORTS]));
     writeFileSync(join(folder, name), text);

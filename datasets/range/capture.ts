@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { checkCall, isRejection } from '../../service/core/api-call.ts';
+import { checkCall, isRejection, splitTarget } from '../../service/core/api-call.ts';
 import type { ApiCall } from '../../service/core/contracts.ts';
 import type { Random } from '../simulator/random.ts';
 
@@ -112,7 +112,7 @@ function numberOf(record: Line, name: string): number | null {
 }
 
 function commonOf(record: Line, server: string): Record<string, unknown> {
-  const [path = '', query] = splitTarget(cleanOf(record, 'uri') ?? '');
+  const [path, query] = splitTarget(cleanOf(record, 'uri') ?? '');
   return {
     id: textOf(record, 'id'),
     clientIp: server,
@@ -135,11 +135,6 @@ function commonOf(record: Line, server: string): Record<string, unknown> {
     connectionId: String(record.connection ?? '') || null,
     account: textOf(record, 'account'),
   };
-}
-
-function splitTarget(target: string): readonly [string, string | null] {
-  const at = target.indexOf('?');
-  return at < 0 ? [target, null] : [target.slice(0, at), target.slice(at + 1) || null];
 }
 
 /** Envoy writes 0 where the client went before there was a response; nginx writes 499, which is taken for both. */

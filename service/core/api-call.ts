@@ -117,10 +117,16 @@ function finish(call: ApiCall, receivedAtMs: number): ApiCall | Rejection {
   if (call.time > receivedAtMs + LIMITS.clockSkewMs)
     return reject('ASSAY_CALL_FUTURE', `time ${new Date(call.time).toISOString()}`);
   call.method = call.method.toUpperCase();
-  const queryAt = call.path.indexOf('?');
-  if (queryAt < 0) return call;
+  if (!call.path.includes('?')) return call;
   // Some gateways only know the whole target; the contract wants it in two.
-  call.query ??= call.path.slice(queryAt + 1) || null;
-  call.path = call.path.slice(0, queryAt);
+  const [path, query] = splitTarget(call.path);
+  call.query ??= query;
+  call.path = path;
   return call;
+}
+
+/** A request's target as sent, in the two parts of the contract; a query of nothing is none. */
+export function splitTarget(target: string): readonly [path: string, query: string | null] {
+  const at = target.indexOf('?');
+  return at < 0 ? [target, null] : [target.slice(0, at), target.slice(at + 1) || null];
 }

@@ -6,7 +6,7 @@
  *     protocol · userAgent accept encoding language type referer · headers (names, in order) · cookie · subject · asked
  *     tls cipher ja3 ja4 resumed certificate · connection · nth · route tenant account
  */
-import { checkCall, isRejection, type Rejection, reject } from '../core/api-call.ts';
+import { checkCall, isRejection, type Rejection, reject, splitTarget } from '../core/api-call.ts';
 import type { Decode } from '../core/source.ts';
 import { INVALID_METHOD } from './combined.ts';
 import { viewBuffer } from './frame.ts';
@@ -29,18 +29,25 @@ export function sniffAccessJson(line: string): boolean {
 
 /** @returns the object of a line, or why there is none */
 export function parseLine(text: string): Line | Rejection {
-  for (const candidate of [text, mendEscapes(text)]) {
-    try {
-      const value: unknown = JSON.parse(candidate);
-      return typeof value === 'object' && value !== null && !Array.isArray(value)
-        ? (value as Line)
-        : reject('ASSAY_CALL_NOT_OBJECT', 'the line is no object');
-    } catch (error) {
-      if (candidate !== text || text === mendEscapes(text))
-        return reject('ASSAY_CALL_BAD_JSON', (error as Error).message.slice(0, 200));
-    }
+  try {
+    return objectOf(JSON.parse(text));
+  } catch {
+    return parseMended(text);
   }
-  return reject('ASSAY_CALL_BAD_JSON', 'not JSON');
+}
+
+/** Only of lines that are not JSON as they are: most are. */
+function parseMended(text: string): Line | Rejection {
+  try {
+    return objectOf(JSON.parse(mendEscapes(text)));
+  } catch (error) {
+    return reject('ASSAY_CALL_BAD_JSON', (error as Error).message.slice(0, 200));
+  }
+}
+
+function objectOf(value: unknown): Line | Rejection {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Line;
+  return reject('ASSAY_CALL_NOT_OBJECT', 'the line is no object');
 }
 
 /** Apache httpd escapes as C does, bytes one by one; of JSON's escapes it knows most. */
@@ -134,11 +141,6 @@ function durationOf({ seconds, ms, us }: Line): number | null {
 /** Where a client went before there was an answer gateways write 0, -1 or 000; nginx writes 499, which is taken for all. */
 export function statusOf(status: number | null): number | null {
   return status === null || (status >= 100 && status <= 599) ? status : 499;
-}
-
-export function splitTarget(target: string): readonly [path: string, query: string | null] {
-  const at = target.indexOf('?');
-  return at < 0 ? [target, null] : [target.slice(0, at), target.slice(at + 1) || null];
 }
 
 /** `HTTP/2.0` is 2, as is `HTTP/2`. */

@@ -1,7 +1,7 @@
 /** Caddy's own access log: one JSON object a line, of the logger http.log.access. Source: Caddy's docs, "How Logging Works". */
-import { checkCall, isRejection, reject } from '../core/api-call.ts';
+import { checkCall, isRejection, reject, splitTarget } from '../core/api-call.ts';
 import type { Decode } from '../core/source.ts';
-import { parseLine, splitTarget, statusOf, versionOf } from './access-json.ts';
+import { parseLine, statusOf, versionOf } from './access-json.ts';
 import { viewBuffer } from './frame.ts';
 
 interface CaddyRequest {
@@ -27,7 +27,8 @@ interface CaddyLine {
 
 /**
  * Decodes one line. Headers are those that the client sent, before Caddy or Assay made anything of them, so that no credential's
- * hash is among them: a client is known by its address and software. Caddy tells no request id, so the record's origin is the call's: equal lines are two calls.
+ * hash is among them: a client is known by its address and software. Caddy tells no request id, so the record's origin is the
+ * call's: equal lines are two calls.
  */
 export const decodeCaddy: Decode = ({ bytes, origin }, receivedAtMs) => {
   const line = parseLine(viewBuffer(bytes).toString('utf8'));

@@ -8,10 +8,11 @@ import { type Decision, type Provenance, readProvenance } from '../core/provenan
 import type { Place } from '../core/replay.ts';
 import type { Incoming } from '../core/source.ts';
 import { createAvroReader, createVerdictReader } from './avro.ts';
-import { createClient, type KafkaOptions, withKafka } from './kafka-client.ts';
+import type { KafkaOptions } from './kafka-client.ts';
 import { readLog } from './kafka-log.ts';
 import { incomingOf } from './kafka-router.ts';
 import { PROVENANCE_HEADERS } from './kafka-sink.ts';
+import { withAdmin } from './kafka-topics.ts';
 
 /** A verdict with the partition that its offsets are of, as `api-calls/3`; '' where that was not told. */
 export interface KafkaDecision extends Decision {
@@ -56,7 +57,7 @@ export async function readCounted(
 ): Promise<void> {
   const [topic = '', partition = ''] = input.split('/');
   const isRouted = topic === options.topics.routed;
-  const low = await withKafka(`reading ${topic}`, () => fetchLow(options, topic, Number(partition)));
+  const low = await fetchLow(options, topic, Number(partition));
   if (low > span.first)
     throw new AssayError('ASSAY_REPLAY_IMPOSSIBLE', `${input} begins at offset ${low}, the calls at ${span.first}`);
   const reader = createAvroReader(options);
@@ -82,13 +83,9 @@ export async function readCounted(
 type Span = NonNullable<Provenance['span']>;
 
 /** The first offset that a partition still has; beyond all where there is no such partition. */
-async function fetchLow(options: KafkaOptions, topic: string, partition: number): Promise<number> {
-  const admin = createClient(options).admin();
-  await admin.connect();
-  try {
+function fetchLow(options: KafkaOptions, topic: string, partition: number): Promise<number> {
+  return withAdmin(`reading ${topic}`, options, async (admin) => {
     const limits = await admin.fetchTopicOffsets(topic);
     return Number(limits.find((each) => each.partition === partition)?.low ?? Number.POSITIVE_INFINITY);
-  } finally {
-    await admin.disconnect();
-  }
+  });
 }

@@ -98,7 +98,7 @@ export function judge({ brokers }: KafkaOptions, { plan, state }: SeenTopic): { 
   }));
 }
 
-async function withAdmin<T>(doing: string, options: KafkaOptions, use: (admin: Admin) => Promise<T>): Promise<T> {
+export async function withAdmin<T>(doing: string, options: KafkaOptions, use: (admin: Admin) => Promise<T>): Promise<T> {
   const admin = createClient(options).admin();
   return withKafka(doing, async () => {
     try {

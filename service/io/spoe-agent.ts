@@ -4,7 +4,7 @@
  */
 
 import type { IncomingHttpHeaders } from 'node:http';
-import { createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import {
   FRAME,
   readList,
@@ -20,6 +20,7 @@ import {
   writeVariables,
 } from '../gateways/spop.ts';
 import type { Answer, Question } from './ask.ts';
+import { openTcp } from './tcp-listener.ts';
 
 export interface SpoeAgentOptions {
   readonly host: string;
@@ -43,44 +44,17 @@ const MAX_FRAME_BYTES = 65_536;
 const MIN_FRAME_BYTES = 256;
 /** HAProxy opens some for each of its threads and keeps them. */
 const MAX_CONNECTIONS = 4096;
-/** For whoever does not read the good-bye. */
-const CLOSE_GRACE_MS = 1000;
 const CAPABILITIES = 'pipelining';
 const NO_STREAM = { streamId: 0, frameId: 0 };
 const EMPTY = Buffer.alloc(0);
 
 /** @throws Error where the port can't be had */
 export async function openSpoeAgent(options: SpoeAgentOptions): Promise<SpoeAgent> {
-  const sockets = new Set<Socket>();
-  const server = createServer({ noDelay: true, keepAlive: true }, (socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-    new Conversation(socket, options);
-  });
-  server.maxConnections = MAX_CONNECTIONS;
-  await listen(server, options);
+  const listener = await openTcp({ ...options, maxConnections: MAX_CONNECTIONS }, (socket) => new Conversation(socket, options));
   return {
-    port: (server.address() as { port: number }).port,
-    close: () =>
-      new Promise((resolve) => {
-        const timer = setTimeout(() => sockets.forEach((socket) => void socket.destroy()), CLOSE_GRACE_MS);
-        server.close(() => {
-          clearTimeout(timer);
-          resolve();
-        });
-        for (const socket of sockets) socket.end(disconnect(SPOP_STATUS.normal, 'closing'));
-      }),
+    port: listener.address.port,
+    close: () => listener.close((socket) => socket.end(disconnect(SPOP_STATUS.normal, 'closing'))),
   };
-}
-
-function listen(server: Server, { host, port }: SpoeAgentOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
 }
 
 class Conversation {

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { createServer, type Server, type Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { reject } from '../core/api-call.ts';
 import type { Incoming } from '../core/source.ts';
@@ -13,6 +13,7 @@ import { findFormat } from '../gateways/formats.ts';
 import { type Framed, MAX_LINE_BYTES, withFaults } from '../gateways/frame.ts';
 import type { HttpSource } from './http-source.ts';
 import { decodeAsFound } from './tail.ts';
+import { openTcp } from './tcp-listener.ts';
 
 export interface SyslogOptions {
   readonly host: string;
@@ -44,37 +45,23 @@ const MAX_CONNECTIONS = 1000;
 /** @throws AssayError ASSAY_FORMAT_UNKNOWN; Error where the port can't be had */
 export async function openSyslog(options: SyslogOptions): Promise<Syslog> {
   const gather = new Gatherer(options);
-  const server = createServer((socket) => receive(socket, gather));
-  server.maxConnections = MAX_CONNECTIONS;
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
-  await listen(server, options);
-  const { port } = server.address() as { port: number };
-  const udp = await bind(options.host, port, gather);
+  const tcp = await openTcp({ ...options, maxConnections: MAX_CONNECTIONS }, (socket) => void receive(socket, gather));
+  const udp = await bind(tcp.address, gather);
   return {
-    port,
+    port: tcp.address.port,
     async close() {
       udp.close();
-      for (const socket of sockets) socket.destroy();
-      server.close();
+      await tcp.close((socket) => socket.destroy());
       await gather.close();
     },
   };
 }
 
-async function listen(server: Server, { host, port }: SyslogOptions): Promise<void> {
-  server.listen(port, host);
-  await once(server, 'listening');
-}
-
-async function bind(host: string, port: number, gather: Gatherer): Promise<UdpSocket> {
-  const type = host.includes(':') ? 'udp6' : 'udp4';
+async function bind({ address, family, port }: AddressInfo, gather: Gatherer): Promise<UdpSocket> {
+  const type = family === 'IPv6' ? 'udp6' : 'udp4';
   const udp = createSocket({ type, recvBufferSize: UDP_BUFFER_BYTES });
   udp.on('message', (bytes) => gather.add(lineOf(bytes)));
-  udp.bind(port, host);
+  udp.bind(port, address);
   await once(udp, 'listening');
   return udp;
 }

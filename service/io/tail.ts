@@ -76,7 +76,6 @@ class Tail {
   /** Of the next byte to read, and of the first one of a line that has no end yet. */
   #position = 0;
   #lineAt = 0;
-  #lines = 0;
   #framer = frameLines(() => '');
   #looks = 0;
 
@@ -106,7 +105,7 @@ class Tail {
 
   /** @param position where a line begins */
   #begin(position: number): void {
-    [this.#position, this.#lineAt, this.#lines] = [position, position, 0];
+    [this.#position, this.#lineAt] = [position, position];
     this.#framer = frameLines((n) => `${this.#path}:${position > 0 ? `${position}+` : ''}${n}`);
   }
 
@@ -138,7 +137,6 @@ class Tail {
     const end = bytes.lastIndexOf(LINE_FEED);
     if (end >= 0) this.#lineAt = this.#position + end + 1;
     this.#position += bytes.length;
-    this.#lines += records.length;
     const [identity, lineAt] = [this.#identity, this.#lineAt];
     return records.length === 0 ? null : { records, keep: () => this.#options.keepPosition(identity, lineAt) };
   }
