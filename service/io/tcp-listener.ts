@@ -30,7 +30,8 @@ export async function openTcp(
     onSocket(socket);
   });
   server.maxConnections = maxConnections;
-  server.listen(port, host);
+  // Which of the two loopback addresses the name stands for, machines do not agree on; gateways are told this one.
+  server.listen(port, host === 'localhost' ? '127.0.0.1' : host);
   await once(server, 'listening');
   return {
     address: server.address() as AddressInfo,
