@@ -57,7 +57,7 @@ function createAssay() {
   const observer = createObserver();
   store.put({
     ...verdict,
-    clientId: observer.identifier.find(attributesOf({ 'x-real-ip': '192.0.2.1', 'user-agent': 'curl/8' }, '')),
+    clientId: observer.identifier.find(attributesOf({ 'x-real-ip': '192.0.2.1', 'user-agent': 'curl/8' }, '')).clientId,
   });
   return createLookups(store, observer, Date.now);
 }

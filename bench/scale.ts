@@ -250,8 +250,9 @@ async function flood() {
     stages,
     1,
   );
-  const suspects = Array.from({ length: SUSPECTS }, (_, i) =>
-    stages.observer.identifier.find({ ...NO_ATTRIBUTES, clientIp: addressOf(i) }),
+  const suspects = Array.from(
+    { length: SUSPECTS },
+    (_, i) => stages.observer.identifier.find({ ...NO_ATTRIBUTES, clientIp: addressOf(i) }).clientId,
   );
   const badOf = () => suspects.filter((id) => stages.observer.has(id) && stages.store.standing(id)?.verdict === 'bad').length;
   const badBefore = badOf();

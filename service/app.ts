@@ -8,6 +8,7 @@ import type { Verdict } from './core/contracts.ts';
 import { AssayError } from './core/errors.ts';
 import type { Decision } from './core/provenance.ts';
 import type { Source } from './core/source.ts';
+import { type EarlyWatch, watchQuestions } from './early-watch.ts';
 import { unlessAborted } from './io/abort.ts';
 import { createDialects } from './io/dialects.ts';
 import { DiskStore } from './io/disk-store.ts';
@@ -21,7 +22,7 @@ import { splitBody } from './io/post-body.ts';
 import { createTailSource } from './io/tail.ts';
 import { kafkaOptions } from './kafka-options.ts';
 import { startKafkaWork, type Task, Tasks, type WorkParts } from './kafka-work.ts';
-import { runPipeline, type Stages } from './pipeline.ts';
+import { runPipeline, type ScoringStages, type Stages } from './pipeline.ts';
 import { createStages } from './stages.ts';
 import { linkToPrimary } from './workers.ts';
 
@@ -45,7 +46,9 @@ export async function createApp(config: Config): Promise<App> {
   const posted = createHttpSource({ maxWaiting: config.ASSAY_HTTP_QUEUE });
   let readiness = { ready: false, detail: 'starting' };
   const watch = config.ASSAY_CROWDSEC_KEYS ? watchAddresses(config, scoring) : null;
+  const early = config.ASSAY_EARLY && !config.KAFKA_BROKERS ? watchEarly(scoring, metrics, (text) => http.log.info(text)) : null;
   const asking = {
+    ...(early ? { early } : {}),
     store: scoring.store,
     identifier: scoring.observer.identifier,
     metrics,
@@ -91,7 +94,7 @@ export async function createApp(config: Config): Promise<App> {
         );
         const parts = { config, scoring, metrics, disk, population, log: http.log };
         readiness = { ready: false, detail: 'reading the verdicts' };
-        const work = kafka ? await startKafkaWork(kafka, inputs, parts, signal) : embeddedWork(inputs, parts, watch);
+        const work = kafka ? await startKafkaWork(kafka, inputs, parts, signal) : embeddedWork(inputs, parts, { watch, early });
         if (!signal.aborted) {
           readiness = { ready: true, detail: 'serving' };
           if (primary) await listen();
@@ -100,6 +103,7 @@ export async function createApp(config: Config): Promise<App> {
         await runAll(signal, work);
       } finally {
         if (!primary) stopping();
+        early?.close();
         await Promise.all([http.close(), dialects.close()]);
         await kafka?.close();
         // What a start without Kafka can answer from.
@@ -160,11 +164,24 @@ async function runAll(signal: AbortSignal, tasks: readonly Task[]): Promise<void
   if (fault) throw fault.reason;
 }
 
+interface Watches {
+  readonly watch: AddressWatch | null;
+  readonly early: EarlyWatch | null;
+}
+
+function watchEarly(stages: ScoringStages, { questions }: Metrics, log: (text: string) => void): EarlyWatch {
+  const onDenied = ({ id, reasons }: Verdict) => log(`${id} is denied by what was only asked: ${reasons[0]?.text ?? ''}`);
+  return watchQuestions({ stages, counts: questions, onDenied });
+}
+
 /** Everything in this process: state and verdicts on its disk. */
-function embeddedWork(inputs: readonly Source[], { scoring, disk, metrics }: WorkParts, watch: AddressWatch | null): Task[] {
+function embeddedWork(inputs: readonly Source[], { scoring, disk, metrics }: WorkParts, { watch, early }: Watches): Task[] {
   const stages: Stages = {
     ...scoring,
-    onCall: (call, clientId) => watch?.onCall(call, clientId),
+    onCall(call, clientId) {
+      watch?.onCall(call, clientId);
+      early?.onCall(call);
+    },
     onVerdict(verdict) {
       metrics.verdicts.inc({ verdict: verdict.verdict });
       watch?.onVerdict(verdict);

@@ -29,6 +29,10 @@ export const ConfigSchema = Type.Object({
   ASSAY_REPLAY_RATE: whole('Calls a second of the bundled log, replayed where no source is set; 0 turns it off', 500, 0, 1e6),
   ASSAY_MAX_CLIENTS: whole('Clients held at once', 200_000, 100, 5_000_000),
   ASSAY_COHORTS: Type.Boolean({ default: true, description: 'Whether what clients of the same fingerprint do counts too' }),
+  ASSAY_EARLY: Type.Boolean({
+    default: true,
+    description: "Whether a gateway's question counts until the call's log line comes; not with Kafka",
+  }),
   ASSAY_HTTP_QUEUE: whole('Posted batches that may wait', 64, 1, 10_000),
   KAFKA_BROKERS: text('Brokers, separated by commas; switches to Kafka'),
   KAFKA_GROUP: text('Consumer group', 'assay'),

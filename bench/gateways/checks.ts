@@ -317,6 +317,40 @@ async function tell(stand: Stand): Promise<Outcome> {
   return '';
 }
 
+const NEWCOMER: Client = { address: '127.0.0.23', agent: 'okhttp/4.12.0' };
+
+/** A question counts as a call until its log line comes, which says of which call it is. */
+async function askAndTell(stand: Stand): Promise<Outcome> {
+  if (!stand.gateway.saysWhich) return null;
+  const before = await questionsOf(stand.assay);
+  const known = stand.log.lines().length;
+  const { status } = await send(stand, NEWCOMER);
+  if (status !== 200) return `a good request got ${status}`;
+  const now = Date.now();
+  while (stand.log.lines().length === known && Date.now() - now < LINE_LIMIT_MS) await sleep(50);
+  // Questions are looked at a moment after they are answered.
+  await sleep(100);
+  const asked = await questionsOf(stand.assay);
+  if (asked.taken !== before.taken! + 1) return `the question was not taken: ${JSON.stringify([before, asked])}`;
+  const body = Buffer.concat(
+    stand.log
+      .lines()
+      .slice(known)
+      .flatMap((line) => [line, Buffer.from('\n')]),
+  );
+  const posted = await fetch(`${stand.assay.url}/v1/calls`, { method: 'POST', headers: { 'content-type': 'application/x-ndjson' }, body });
+  if (posted.status !== 202) return `the log line was answered ${posted.status}`;
+  const told = await questionsOf(stand.assay);
+  return told.told === before.told! + 1 ? '' : `the log line tells of another call: ${body}`;
+}
+
+/** How many questions there were, by what became of them. */
+async function questionsOf({ url }: Assay): Promise<Record<string, number>> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const found = text.matchAll(/^assay_questions_total\{result="(\w+)"\} (\d+)$/gm);
+  return Object.fromEntries(Array.from(found, ([, result, count]) => [result, Number(count)]));
+}
+
 async function sendTold({ tlsPort, ca }: Stand, port: number, path: string, agent: Agent): Promise<number> {
   const headers = { ...SENT, 'content-length': BODY.length, host: `localhost:${port}` };
   const options = { host: '127.0.0.1', port, localAddress: GOOD.address, agent, method: 'POST', path, headers };
@@ -349,4 +383,5 @@ export const CHECKS: readonly Check[] = [
   { name: '10 MB upload', run: upload },
   { name: 'WebSocket', run: upgrade },
   { name: 'telemetry', run: tell },
+  { name: 'asking is telling', run: askAndTell },
 ];

@@ -21,6 +21,8 @@ export interface Gateway {
   readonly dialect: 'http' | 'spoe' | 'grpc';
   /** Whether it speaks TLS, and HTTP/2 over it. */
   readonly speaksTls: boolean;
+  /** Whether it says, when it asks, of which line of its log that will be the call. */
+  readonly saysWhich: boolean;
   /** Whether clients that are known to be bad stay out while Assay is away. */
   readonly remembers: boolean;
 }
@@ -35,6 +37,7 @@ const ENVOY: Omit<Gateway, 'name' | 'files' | 'dialect'> = {
   silence: [[/ {10}- name: envoy\.filters\.http\.ext_authz\n(?: {12}.*\n)+/g, '']],
   log: 'assay.log',
   speaksTls: true,
+  saysWhich: true,
   remembers: false,
 };
 
@@ -44,6 +47,7 @@ const HAPROXY: Omit<Gateway, 'name' | 'files' | 'dialect'> = {
   command: (folder) => ['haproxy', '-db', '-f', join(folder, 'haproxy.cfg')],
   log: '',
   speaksTls: true,
+  saysWhich: true,
   remembers: false,
 };
 
@@ -62,6 +66,7 @@ export const GATEWAYS: readonly Gateway[] = [
     log: '',
     dialect: 'http',
     speaksTls: true,
+    saysWhich: true,
     remembers: true,
   },
   { name: 'Envoy, HTTP', files: { 'envoy.yaml': 'envoy/envoy.yaml' }, dialect: 'http', ...ENVOY },
@@ -87,6 +92,7 @@ export const GATEWAYS: readonly Gateway[] = [
     command: (folder) => ['caddy', 'run', '--adapter', 'caddyfile', '--config', join(folder, 'Caddyfile')],
     dialect: 'http',
     speaksTls: true,
+    saysWhich: false,
     remembers: false,
   },
   {
@@ -106,6 +112,7 @@ export const GATEWAYS: readonly Gateway[] = [
     ],
     dialect: 'http',
     speaksTls: false,
+    saysWhich: true,
     remembers: false,
   },
   {
@@ -117,6 +124,7 @@ export const GATEWAYS: readonly Gateway[] = [
     command: (folder) => ['apache2', '-DFOREGROUND', '-f', join(folder, 'httpd.conf')],
     dialect: 'http',
     speaksTls: true,
+    saysWhich: true,
     remembers: false,
   },
 ];

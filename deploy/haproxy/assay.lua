@@ -8,12 +8,22 @@ local function header(txn, name)
   return value and value ~= "" and (name .. ": " .. value:gsub("[\r\n]", " ") .. "\r\n") or ""
 end
 
+-- Of which call it is, and what is known of it; the same names as in the log.
+local function call(txn)
+  local f = txn.sf
+  local told = "id=" .. f:unique_id() .. ";method=" .. f:method() .. ";protocol=" .. f:req_ver() .. ";tls=" .. f:ssl_fc_protocol() ..
+    ";cipher=" .. f:ssl_fc_cipher() .. ";headers=" .. f:req_hdr_names() .. ";host=" .. f:req_fhdr("host") .. ";uri=" .. f:pathq()
+  return (told:gsub("[\r\n]", " "))
+end
+
 core.register_action("assay", { "http-req" }, function(txn)
   local socket = core.tcp()
   socket:settimeout(TIMEOUT_SECONDS)
   if socket:connect("127.0.0.1", 8080) then
     socket:send("GET /v1/authz HTTP/1.1\r\nhost: assay\r\nconnection: close\r\nx-real-ip: " .. txn.sf:src() .. "\r\n" ..
-      header(txn, "user-agent") .. header(txn, "authorization") .. header(txn, "x-api-key") .. "\r\n")
+      header(txn, "user-agent") .. header(txn, "authorization") .. header(txn, "x-api-key") .. header(txn, "accept") ..
+      header(txn, "accept-encoding") .. header(txn, "accept-language") .. header(txn, "content-type") .. header(txn, "referer") ..
+      "x-assay-call: " .. call(txn) .. "\r\n\r\n")
     local line = socket:receive("*l")
     local status = line and line:match("^HTTP/1%.%d (%d+)")
     if status == "200" or status == "403" then

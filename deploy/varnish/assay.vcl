@@ -21,6 +21,10 @@ sub vcl_recv {
     unset req.http.x-original-user-agent; unset req.http.x-ja3; unset req.http.x-ja4;
     unset req.http.x-client-cert-sha256; unset req.http.x-tenant;
     set req.http.x-real-ip = client.ip;
+    # Of which call it is, by the id that is logged, and what is known of it.
+    set req.http.x-assay-id = req.xid + "." + std.time2integer(now, 0);
+    set req.http.x-assay-call = "id=" + req.http.x-assay-id + ";method=" + req.method + ";protocol=" + req.proto +
+      ";host=" + req.http.host + ";uri=" + req.url;
     set req.http.x-assay-phase = "ask";
     # A body has to be kept until the second start. One that is too large for that, or does not say how large it is, is let
     # through without a question.
@@ -29,7 +33,7 @@ sub vcl_recv {
   }
   if (req.http.x-assay-phase == "ask") { set req.backend_hint = assay; return (pass); }
   set req.backend_hint = app;
-  unset req.http.x-assay-phase;
+  unset req.http.x-assay-phase; unset req.http.x-assay-call;
   if (req.http.upgrade ~ "(?i)websocket") { return (pipe); }
   # Your own rules of caching go here.
   return (pass);
@@ -40,6 +44,7 @@ sub vcl_pipe {
 }
 
 sub vcl_backend_fetch {
+  unset bereq.http.x-assay-id;
   if (bereq.http.x-assay-phase == "ask") {
     set bereq.method = "GET";
     set bereq.url = "/v1/authz";

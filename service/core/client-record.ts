@@ -155,8 +155,11 @@ function viewRecord(buffer: ArrayBuffer, at: number): ClientRecord {
   };
 }
 
-export function createRecord(): ClientRecord {
-  return viewRecord(new ArrayBuffer(RECORD_BYTES), 0);
+/** @param bytes of a record of this version, which are copied; zeros by default */
+export function createRecord(bytes?: Uint8Array | null): ClientRecord {
+  const buffer = new ArrayBuffer(RECORD_BYTES);
+  if (bytes) new Uint8Array(buffer).set(bytes);
+  return viewRecord(buffer, 0);
 }
 
 const CHUNK_RECORDS = 1024;

@@ -111,16 +111,17 @@ export class Identifier {
     return { clientId, strength: STRENGTH.token };
   }
 
-  /** The clientId under which a caller with these attributes is known now; learns nothing. */
-  find(attributes: ClientAttributes): string {
+  /** As whom a caller with these attributes is known now; learns nothing. */
+  find(attributes: ClientAttributes): Identity {
     const fixed = this.#verified(attributes);
-    if (fixed) return fixed.clientId;
+    if (fixed) return fixed;
     const anchorId = this.#anchorId(attributes);
     const anchor = this.#anchors.peek(anchorId) ?? freshAnchor(anchorId);
     const subject = attributes.subject ? this.#hash('subject', attributes, attributes.subject) : null;
     const known = subject === null ? undefined : this.#subjects.peek(subject);
-    if (subject === null || known === undefined) return ownerOf(anchor, anchorId);
-    return isStable(attributes) || (anchor.shared && known === anchorId) ? subject : known;
+    if (subject === null || known === undefined) return { clientId: ownerOf(anchor, anchorId), strength: STRENGTH.address };
+    if (isStable(attributes)) return { clientId: subject, strength: STRENGTH.key };
+    return { clientId: anchor.shared && known === anchorId ? subject : known, strength: STRENGTH.token };
   }
 
   /** Puts back a link that was kept on disk. */

@@ -13,7 +13,7 @@ function snapshotsOf(observer: Observer, calls: readonly ApiCall[]): Snapshot[] 
     .map((call) => observer.observe(call))
     .flatMap((seen) => (isRejection(seen) || !seen.snapshot ? [] : [seen.snapshot]));
 }
-const idOf = (observer: Observer, fields: Partial<ApiCall>) => observer.identifier.find(callOf(fields));
+const idOf = (observer: Observer, fields: Partial<ApiCall>) => observer.identifier.find(callOf(fields)).clientId;
 
 describe('snapshots', () => {
   test('come at calls 1, 2, 3, 5, 8, 13, … of a session, and start over in the next', () => {

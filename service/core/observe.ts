@@ -3,7 +3,7 @@
  * serving both go through here, so that there is one way from a call to a vector.
  */
 import type { Rejection } from './api-call.ts';
-import { C, type ClientRecord, H, RECORD_BYTES, RecordArena, T, U } from './client-record.ts';
+import { C, type ClientRecord, createRecord, H, RECORD_BYTES, RecordArena, T, U } from './client-record.ts';
 import { COHORT, CohortTable, isCohortId, O, type PeersOf } from './cohort.ts';
 import type { ApiCall } from './contracts.ts';
 import { extract, FEATURES } from './features.ts';
@@ -70,6 +70,14 @@ export interface Observer {
   dump(id: string): Uint8Array | null;
   /** Puts back a dumped record; false where its size is not this version's. */
   restore(id: string, bytes: Uint8Array): boolean;
+  /** A copy of what is held of a client, a new one's where nothing is. */
+  preview(clientId: string): Preview;
+}
+
+/** A client as it will be known once calls that are under way are told of; what is counted here is counted nowhere else. */
+export interface Preview {
+  /** @returns a snapshot where it is due, as with `observe` */
+  add(call: ApiCall, identity: Identity): Snapshot | Rejection | null;
 }
 
 /** Known clients looked at when one of them must go. */
@@ -119,6 +127,13 @@ class ClientTable implements Observer {
     if (rejection) return rejection;
     const cohort = this.#cohorts ? record.u[U.cohort]! : 0;
     return { clientId, cohort, snapshot: isDue(record) ? this.#snapshotOf(clientId, record, offset) : null };
+  }
+
+  preview(clientId: string): Preview {
+    const record = createRecord(this.dump(clientId));
+    return {
+      add: (call, identity) => observe(record, call, identity) ?? (isDue(record) ? this.#snapshotOf(clientId, record) : null),
+    };
   }
 
   #snapshotOf(clientId: string, record: ClientRecord, offset?: number): Snapshot {

@@ -9,7 +9,7 @@ import { ApiCallSchema } from '../core/contracts.ts';
 import { AssayError } from '../core/errors.ts';
 import type { Decode } from '../core/source.ts';
 import { copyHead, type Emit, type Frame, type Framed, viewBuffer } from './frame.ts';
-import { checkObject } from './ndjson.ts';
+import { checkTimed } from './ndjson.ts';
 
 const MAGIC = Buffer.from('Obj\x01', 'latin1');
 const SYNC_BYTES = 16;
@@ -37,7 +37,7 @@ export function sniffAvro(line: string): boolean {
 }
 
 /** Decodes what frameAvro framed: only the framer knows the writer's schema, so the record brings its value along. */
-export const decodeAvro: Decode = (record, receivedAtMs) => checkObject((record as Framed).value, receivedAtMs);
+export const decodeAvro: Decode = (record, receivedAtMs) => checkTimed((record as Framed).value, receivedAtMs);
 
 /**
  * One record a datum. A damaged block becomes one record with a fault, and reading goes on after the next sync marker.

@@ -1,81 +1,62 @@
 /** Caddy's own access log: one JSON object a line, of the logger http.log.access. Source: Caddy's docs, "How Logging Works". */
-import { checkCall, isRejection, reject, splitTarget } from '../core/api-call.ts';
-import type { Decode } from '../core/source.ts';
-import { parseLine, statusOf, versionOf } from './access-json.ts';
-import { viewBuffer } from './frame.ts';
-
-interface CaddyRequest {
-  readonly remote_ip?: string;
-  readonly client_ip?: string;
-  readonly remote_port?: string;
-  readonly proto?: string;
-  readonly method?: string;
-  readonly host?: string;
-  readonly uri?: string;
-  readonly headers?: Readonly<Record<string, readonly string[]>>;
-  readonly tls?: { readonly resumed?: boolean; readonly version?: number; readonly cipher_suite?: number };
-}
-
-interface CaddyLine {
-  readonly ts?: number;
-  readonly request?: CaddyRequest;
-  readonly bytes_read?: number;
-  readonly duration?: number;
-  readonly size?: number;
-  readonly status?: number;
-}
+import { splitTarget } from '../core/api-call.ts';
+import {
+  headersOf,
+  type JsonFormat,
+  type Line,
+  numberOf,
+  objectOf,
+  statusOf,
+  textOf,
+  versionOf,
+  voiceOf,
+} from './json-format.ts';
 
 /**
- * Decodes one line. Headers are those that the client sent, before Caddy or Assay made anything of them, so that no credential's
- * hash is among them: a client is known by its address and software. Caddy tells no request id, so the record's origin is the
- * call's: equal lines are two calls.
+ * Headers are those that the client sent, before Caddy or Assay made anything of them, so that no credential's hash is among them:
+ * a client is known by its address and software. Caddy tells no request id.
  */
-export const decodeCaddy: Decode = ({ bytes, origin }, receivedAtMs) => {
-  const line = parseLine(viewBuffer(bytes).toString('utf8'));
-  if (isRejection(line)) return line;
-  const { request } = line as CaddyLine;
-  if (typeof request !== 'object' || request === null) return reject('ASSAY_CALL_BAD_LINE', 'it has no "request"');
-  return checkCall({ ...answerOf(line as CaddyLine), ...requestOf(request), id: origin, gateway: 'caddy' }, receivedAtMs);
+export const CADDY: JsonFormat = {
+  name: 'caddy',
+  isLine: ({ logger }) => typeof logger === 'string' && logger.startsWith('http.log.access'),
+  fieldsOf: (line, origin) => ({ ...answerOf(line), ...requestOf(objectOf(line.request)), id: origin, gateway: 'caddy' }),
 };
 
-export function sniffCaddy(line: string): boolean {
-  return /^\s*\{/.test(line) && /"logger":\s*"http\.log\.access/.test(line);
-}
-
 /** Caddy logs when it is done. */
-function answerOf({ ts, duration, status, size, bytes_read }: CaddyLine): Record<string, unknown> {
-  const durationMs = isNumber(duration) ? duration * 1000 : null;
+function answerOf({ ts, duration, status, size, bytes_read }: Line): Record<string, unknown> {
+  const [endedAt, seconds] = [numberOf(ts), numberOf(duration)];
   return {
-    time: isNumber(ts) ? Math.round(ts * 1000 - (durationMs ?? 0)) : null,
-    durationMs,
-    status: isNumber(status) ? statusOf(status) : null,
-    responseBytes: size,
-    requestBytes: bytes_read,
+    time: endedAt === null ? null : Math.round((endedAt - (seconds ?? 0)) * 1000),
+    durationMs: seconds === null ? null : seconds * 1000,
+    status: statusOf(numberOf(status)),
+    responseBytes: numberOf(size),
+    requestBytes: numberOf(bytes_read),
   };
 }
 
-function requestOf(request: CaddyRequest): Record<string, unknown> {
-  const [path, query] = splitTarget(String(request.uri ?? ''));
-  const { tls } = request;
-  const header = (name: string) => request.headers?.[name]?.[0] ?? null;
+function requestOf(request: Line): Record<string, unknown> {
+  const [path, query] = splitTarget(textOf(request.uri) ?? '');
+  const headers = headersOf(request.headers);
+  const port = textOf(request.remote_port);
   return {
-    clientIp: request.client_ip ?? request.remote_ip,
-    method: request.method,
+    ...voiceOf(headers),
+    clientIp: textOf(request.client_ip) ?? textOf(request.remote_ip),
+    method: textOf(request.method),
     path,
     query,
-    host: request.host,
-    httpVersion: versionOf(request.proto ?? null),
-    userAgent: header('User-Agent'),
-    accept: header('Accept'),
-    acceptEncoding: header('Accept-Encoding'),
-    acceptLanguage: header('Accept-Language'),
-    contentType: header('Content-Type'),
-    referer: header('Referer'),
-    tlsVersion: tls ? (TLS_VERSIONS.get(tls.version ?? 0) ?? null) : null,
-    tlsCipher: tls?.cipher_suite === undefined ? null : (TLS_CIPHERS.get(tls.cipher_suite) ?? String(tls.cipher_suite)),
-    tlsResumed: tls?.resumed ?? null,
-    connectionId: request.remote_port ? `${request.remote_ip}:${request.remote_port}` : null,
-    hasCookie: request.headers ? header('Cookie') !== null : null,
+    host: textOf(request.host),
+    httpVersion: versionOf(textOf(request.proto)),
+    ...(request.tls ? handshakeOf(objectOf(request.tls)) : {}),
+    connectionId: port && `${textOf(request.remote_ip)}:${port}`,
+    hasCookie: request.headers ? 'cookie' in headers : null,
+  };
+}
+
+function handshakeOf({ version, cipher_suite: cipher, resumed }: Line): Record<string, unknown> {
+  return {
+    tlsVersion: TLS_VERSIONS.get(numberOf(version) ?? 0),
+    tlsCipher: TLS_CIPHERS.get(numberOf(cipher) ?? 0) ?? textOf(cipher),
+    tlsResumed: typeof resumed === 'boolean' ? resumed : null,
   };
 }
 
@@ -99,7 +80,3 @@ const TLS_CIPHERS: ReadonlyMap<number, string> = new Map([
   [0xcca8, 'ECDHE-RSA-CHACHA20-POLY1305'],
   [0xcca9, 'ECDHE-ECDSA-CHACHA20-POLY1305'],
 ]);
-
-function isNumber(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value);
-}

@@ -1,9 +1,7 @@
 /** The table of log formats. A new one is an entry here and a file beside this one. */
 import { AssayError } from '../core/errors.ts';
 import type { Decode } from '../core/source.ts';
-import { decodeAccessJson, sniffAccessJson } from './access-json.ts';
 import { decodeAvro, frameAvro, sniffAvro } from './avro-container.ts';
-import { decodeCaddy, sniffCaddy } from './caddy.ts';
 import { decodeCombined, sniffCombined } from './combined.ts';
 import { type Frame, frameLines } from './frame.ts';
 import { decodeNdjson, sniffNdjson } from './ndjson.ts';
@@ -20,8 +18,6 @@ export interface LogFormat {
 }
 
 export const FORMATS: readonly LogFormat[] = [
-  { name: 'access-json', frame: frameLines, decode: decodeAccessJson, sniff: sniffAccessJson },
-  { name: 'caddy', frame: frameLines, decode: decodeCaddy, sniff: sniffCaddy },
   { name: 'ndjson', frame: frameLines, decode: decodeNdjson, sniff: sniffNdjson },
   { name: 'combined', frame: frameLines, decode: decodeCombined, sniff: sniffCombined },
   { name: 'avro', frame: frameAvro, decode: decodeAvro, sniff: sniffAvro },

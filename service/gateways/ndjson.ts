@@ -1,24 +1,71 @@
-/** ApiCalls as JSON objects, one a line, under the contract's own names. */
+/** JSON objects, one a line: ApiCalls under the contract's own names, or lines of a gateway's own log. */
 import { isUtf8 } from 'node:buffer';
 import { checkCall, type Rejection, reject } from '../core/api-call.ts';
 import type { ApiCall } from '../core/contracts.ts';
 import type { Decode } from '../core/source.ts';
+import { ACCESS_JSON } from './access-json.ts';
+import { CADDY } from './caddy.ts';
 import { viewBuffer } from './frame.ts';
+import type { JsonFormat, Line } from './json-format.ts';
+import { APISIX, KONG } from './kong.ts';
+import { TRAEFIK } from './traefik.ts';
+import { TYK } from './tyk.ts';
 
-/** Decodes one JSON object; `time` may be ms since 1970 or an ISO 8601 string with an offset. */
-export const decodeNdjson: Decode = ({ bytes }, receivedAtMs) => {
-  if (!isUtf8(bytes)) return reject('ASSAY_CALL_BAD_UTF8', `${bytes.length} bytes`);
+/** The table of logs in JSON. A new one is an entry here and a file beside this one. */
+export const JSON_FORMATS: readonly JsonFormat[] = [ACCESS_JSON, CADDY, TRAEFIK, KONG, APISIX, TYK];
+
+/** Decodes one JSON object; a time may be ms since 1970 or an ISO 8601 string with an offset. */
+export const decodeNdjson: Decode = ({ bytes, origin }, receivedAtMs) => {
+  const text = viewBuffer(bytes).toString('utf8');
   let value: unknown;
   try {
-    value = JSON.parse(viewBuffer(bytes).toString('utf8'));
+    value = parse(text);
   } catch (error) {
-    return reject('ASSAY_CALL_BAD_JSON', (error as Error).message.slice(0, 200));
+    return isUtf8(bytes) ? reject('ASSAY_CALL_BAD_JSON', (error as Error).message.slice(0, 200)) : NOT_UTF8;
   }
-  return checkObject(value, receivedAtMs);
+  // Some gateways log a client's bytes as they are, which is no fault of theirs.
+  return formatOf(value) || isUtf8(bytes) ? checkObject(value, origin, receivedAtMs) : NOT_UTF8;
 };
 
-/** checkCall for what was parsed from JSON, where a time may be written as text. `value` itself may be changed. */
-export function checkObject(value: unknown, receivedAtMs: number): ApiCall | Rejection {
+const NOT_UTF8 = reject('ASSAY_CALL_BAD_UTF8', 'the line is not UTF-8');
+
+/** Only what is not JSON as it is, is mended first: most lines are. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const mended = mendEscapes(text);
+    if (mended === text) throw error;
+    return JSON.parse(mended);
+  }
+}
+
+/** Apache httpd escapes as C does, bytes one by one; of JSON's escapes it knows most. */
+function mendEscapes(text: string): string {
+  return text.replaceAll(/((?:\\x[0-9a-fA-F]{2})+)|\\(.)/g, (all, bytes: string | undefined, single: string) => {
+    if (bytes === undefined) return single === 'v' ? '\\u000b' : all;
+    const decoded = Buffer.from(bytes.replaceAll('\\x', ''), 'hex').toString('utf8');
+    return JSON.stringify(decoded).slice(1, -1);
+  });
+}
+
+function formatOf(value: unknown): JsonFormat | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
+  return JSON_FORMATS.find((format) => format.isLine(value as Line));
+}
+
+/**
+ * checkCall for what was parsed from JSON, by whose log it is of; where it is of none, the names are the contract's. `value` itself
+ * may be changed.
+ *
+ * @param origin where it stands, an id for calls of logs that tell none
+ */
+export function checkObject(value: unknown, origin: string, receivedAtMs: number): ApiCall | Rejection {
+  return checkTimed(formatOf(value)?.fieldsOf(value as Line, origin) ?? value, receivedAtMs);
+}
+
+/** checkCall where a time may be written as text. */
+export function checkTimed(value: unknown, receivedAtMs: number): ApiCall | Rejection {
   if (typeof value === 'object' && value !== null && 'time' in value && typeof value.time === 'string')
     value.time = parseTime(value.time) ?? value.time;
   return checkCall(value, receivedAtMs);

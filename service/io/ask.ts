@@ -6,13 +6,22 @@ import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { LIMITS } from '../core/api-call.ts';
 import { AssayError } from '../core/errors.ts';
-import type { ClientAttributes, Identifier } from '../core/identify.ts';
+import type { ClientAttributes, Identifier, Identity } from '../core/identify.ts';
 import { type AuthzResult, type Metrics, stalenessHeader } from './metrics.ts';
 import type { StoredVerdict, VerdictStore } from './verdict-store.ts';
+
+/** Verdicts on calls that were asked about and not told of yet. */
+export interface EarlyVerdicts {
+  /** Takes in a question. */
+  ask(headers: IncomingHttpHeaders, client: ClientAttributes, identity: Identity): void;
+  /** Null where the client has none. */
+  get(clientId: string): StoredVerdict | null;
+}
 
 export interface AskDeps {
   readonly store: Pick<VerdictStore, 'get'>;
   readonly identifier: Pick<Identifier, 'find'>;
+  readonly early?: EarlyVerdicts;
   readonly metrics: Pick<Metrics, 'decisions' | 'staleness'>;
   /** Put before a credential when it is hashed; the gateways' logs must use the same one. */
   readonly subjectSalt: string;
@@ -89,9 +98,11 @@ export interface Answer {
  * Whether a request may pass, from the headers above. An unknown client and an expired verdict may. `x-assay-subject` is the
  * scheme and the hash of the credential, for the gateway to log in its place.
  */
-export function answer(headers: IncomingHttpHeaders, { store, identifier, subjectSalt, now }: AskDeps): Answer {
+export function answer(headers: IncomingHttpHeaders, { store, identifier, early, subjectSalt, now }: AskDeps): Answer {
   const attributes = attributesOf(headers, subjectSalt);
-  const said = answerOf(store.get(identifier.find(attributes)), now());
+  const identity = identifier.find(attributes);
+  early?.ask(headers, attributes, identity);
+  const said = answerOf(early?.get(identity.clientId) ?? store.get(identity.clientId), now());
   if (attributes.subject === null) return said;
   return { ...said, headers: { ...said.headers, 'x-assay-subject': `${attributes.authScheme} ${attributes.subject}` } };
 }

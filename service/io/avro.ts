@@ -11,6 +11,7 @@ import type { ErrorCode } from '../core/errors.ts';
 import { checkLabel } from '../core/label.ts';
 import type { Decode, Incoming } from '../core/source.ts';
 import { viewBuffer } from '../gateways/frame.ts';
+import { decodeNdjson } from '../gateways/ndjson.ts';
 import { BUNDLED_SCHEMAS, openSchemaStore, type SchemaStore } from './schema-registry.ts';
 
 export const WIRE_FORMATS = ['auto', 'confluent', 'bare'] as const;
@@ -46,12 +47,14 @@ const HEADER_BYTES = 5;
 const MAGIC = 0;
 const BRACE = 0x7b;
 
-/** Reads ApiCalls. */
+/** Reads ApiCalls, and what is JSON as files of it are read: a gateway may log to Kafka by itself. */
 export function createAvroReader(options: AvroReaderOptions): AvroReader {
   const { prepare, parse } = createParser(ApiCallSchema, 'ASSAY_CALL_BAD_AVRO', options);
+  const isJson = (bytes: Uint8Array) => options.wireFormat === 'auto' && bytes[0] === BRACE && bytes.length <= MAX_RECORD_BYTES;
   return {
     prepare,
-    decode: ({ bytes }, receivedAtMs) => parse(bytes, (raw) => checkCall(raw, receivedAtMs)),
+    decode: (record, receivedAtMs) =>
+      isJson(record.bytes) ? decodeNdjson(record, receivedAtMs) : parse(record.bytes, (raw) => checkCall(raw, receivedAtMs)),
   };
 }
 

@@ -181,7 +181,7 @@ describe('close and reopen', () => {
     for (const id of ids) assert.deepEqual(back.observer.dump(id), observer.dump(id));
     // Elsewhere only the link tells whose the token is.
     const elsewhere = callOf({ ...token(2), clientIp: '203.0.113.1' });
-    assert.equal(back.observer.identifier.find(elsewhere), ids[2]);
+    assert.equal(back.observer.identifier.find(elsewhere).clientId, ids[2]);
     assert.deepEqual(
       back.store.list(null, 10),
       ids.toSorted().map((id) => verdictOf(id, { time: NOON + 3900 })),
@@ -496,7 +496,7 @@ describe('a process that is killed loses nothing of', () => {
     const ids = calls.map((call) => whole.observe(call)).flatMap((seen) => (isRejection(seen) ? [] : [seen.clientId]));
     assert.deepEqual([ids.length, back.clients, back.store.counts.bad], [1500, 1500, 1500]);
     for (const [i, id] of ids.entries())
-      assert.equal(back.observer.identifier.find(callOf({ ...token(i), clientIp: '203.0.113.1' })), id);
+      assert.equal(back.observer.identifier.find(callOf({ ...token(i), clientIp: '203.0.113.1' })).clientId, id);
   });
 
   test('what bury was done with', async (t) => {

@@ -59,7 +59,7 @@ test("the subject is what the gateways' recipe logs: 16 hex digits of SHA-256 ov
 
 test('answers 200 or 403, with the stored headers and no body', async (t) => {
   const { app, store, observer, metrics } = createTestApp(t);
-  const clientId = observer.identifier.find(attributesOf(FROM, 'salt'));
+  const clientId = observer.identifier.find(attributesOf(FROM, 'salt')).clientId;
   const cases: [string, Parameters<typeof verdictOf>[0], number, string][] = [
     ['a live denial', {}, 403, 'deny'],
     ['a denial in shadow', { mode: 'shadow' }, 200, 'shadow'],
@@ -97,7 +97,9 @@ test('an unknown client is let through, without a verdict', async (t) => {
 });
 
 test('a credential leads to its own client, whatever the address', async (t) => {
-  const { app, store } = createTestApp(t, { identifier: { find: ({ subject }) => subject ?? 'none' } });
+  const { app, store } = createTestApp(t, {
+    identifier: { find: ({ subject }) => ({ clientId: subject ?? 'none', strength: 0 }) },
+  });
   store.put(verdictOf({ clientId: hashOf('Bearer stolen') }));
   const ask = async (authorization: string) => (await app.inject({ url: '/v1/authz', headers: { authorization } })).statusCode;
   assert.equal(await ask('Bearer stolen'), 403);
@@ -105,7 +107,7 @@ test('a credential leads to its own client, whatever the address', async (t) => 
 });
 
 test('a denied client is denied by any method, at any path below, with any body and however it spoils its request', async (t) => {
-  const { app, store, metrics } = createTestApp(t, { identifier: { find: () => 'c1' } });
+  const { app, store, metrics } = createTestApp(t, { identifier: { find: () => ({ clientId: 'c1', strength: 0 }) } });
   store.put(verdictOf());
   const headers = { 'x-assay-verdict': 'good', 'x-assay-score': '0', 'x-assay-decision': 'forged' };
   const ways: InjectOptions[] = [
@@ -156,7 +158,7 @@ test('an error of ours lets the request through, says its code, and is counted',
 });
 
 test('a stored header that cannot be sent lets the request through', async (t) => {
-  const { app, store } = createTestApp(t, { identifier: { find: () => 'c1' } });
+  const { app, store } = createTestApp(t, { identifier: { find: () => ({ clientId: 'c1', strength: 0 }) } });
   store.put(verdictOf({ reasons: [{ kind: 'signal', name: 'two\nlines', text: '', weight: null, value: null }] }));
   const base = await app.listen({ port: 0, host: '127.0.0.1' });
   const reply = await fetch(`${base}/v1/authz`);
@@ -167,7 +169,7 @@ test('a stored header that cannot be sent lets the request through', async (t) =
 });
 
 test('headers as large as gateways let through are read; larger ones get a coded 431', async (t) => {
-  const { app, store } = createTestApp(t, { identifier: { find: ({ clientIp }) => clientIp } });
+  const { app, store } = createTestApp(t, { identifier: { find: ({ clientIp }) => ({ clientId: clientIp, strength: 0 }) } });
   store.put(verdictOf({ clientId: '9.9.9.9' }));
   await app.listen({ port: 0, host: '127.0.0.1' });
   const { port } = app.server.address() as AddressInfo;
@@ -204,7 +206,7 @@ test('any headers get an answer of 200 or 403 with an empty body', async (t) => 
 
 test('a route that is only watched is told the verdict, and nobody is denied; the client has no say in which it is', async (t) => {
   const { app, store, observer, metrics } = createTestApp(t);
-  store.put(verdictOf({ clientId: observer.identifier.find(attributesOf(FROM, 'salt')) }));
+  store.put(verdictOf({ clientId: observer.identifier.find(attributesOf(FROM, 'salt')).clientId }));
   const ask = async (url: string, headers: Record<string, string> = {}) => {
     const { statusCode, headers: said } = await app.inject({ url, headers: { ...FROM, ...headers } });
     return [statusCode, said['x-assay-verdict']];

@@ -90,7 +90,9 @@ test('a wrong key is refused and told nothing, and without keys there is no such
 
 test('AppSec: asks about each request by the client of that request, and fails open', async (t) => {
   const { app, store, observer } = open(t, new Map());
-  const clientId = observer.identifier.find(attributesOf({ 'x-real-ip': '192.0.2.7', 'user-agent': 'sqlmap/1.7' }, 'salt'));
+  const clientId = observer.identifier.find(
+    attributesOf({ 'x-real-ip': '192.0.2.7', 'user-agent': 'sqlmap/1.7' }, 'salt'),
+  ).clientId;
   store.put(verdictOf({ clientId }));
   const ask = async (headers: Record<string, string>, method: 'GET' | 'POST' = 'GET') => {
     const known = { 'x-crowdsec-appsec-api-key': KEY, 'x-crowdsec-appsec-verb': 'POST', 'x-crowdsec-appsec-uri': '/login' };

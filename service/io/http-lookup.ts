@@ -95,7 +95,7 @@ export async function addLookups(app: FastifyInstance, deps: LookupDeps, errors:
   );
 
   const find = (question: Question): StoredVerdict | null =>
-    store.get('clientId' in question ? question.clientId : identifier.find({ ...NO_ATTRIBUTES, ...question }));
+    store.get('clientId' in question ? question.clientId : identifier.find({ ...NO_ATTRIBUTES, ...question }).clientId);
 
   app.post<{ Body: Static<typeof QuestionList> }>(
     '/v1/verdicts',

@@ -182,7 +182,7 @@ test('many verdicts are looked up by id and by attributes, in order', async (t) 
   const asked: ClientAttributes[] = [];
   const find = (attributes: ClientAttributes) => {
     asked.push(attributes);
-    return attributes.clientIp === '1.1.1.1' ? 'c2' : 'nobody';
+    return { clientId: attributes.clientIp === '1.1.1.1' ? 'c2' : 'nobody', strength: 0 };
   };
   const { app, store } = createTestApp(t, { identifier: { find } });
   store.put(verdictOf());

@@ -5,6 +5,9 @@ import type { VerdictStore } from './verdict-store.ts';
 /** What came of a gateway's question. */
 export type AuthzResult = 'allow' | 'deny' | 'shadow' | 'expired' | 'unknown' | 'error';
 
+/** What became of a question that says of which call it is; those that are taken are told of later, or lapse. */
+export type EarlyResult = 'taken' | 'skipped' | 'rejected' | 'told' | 'lapsed';
+
 export interface Metrics {
   readonly registry: Registry;
   /** Prometheus' text of what is counted, here or in all workers. */
@@ -14,6 +17,7 @@ export interface Metrics {
   readonly verdicts: Counter<'verdict'>;
   /** Answers to gateways so far: plain numbers, since counting one by its label takes a twentieth of an answer. */
   readonly decisions: Record<AuthzResult, number>;
+  readonly questions: Record<EarlyResult, number>;
   readonly deliverySeconds: Histogram;
   readonly commitSeconds: Histogram;
   readonly batchRecords: Histogram;
@@ -116,7 +120,14 @@ export function createMetrics(population: Population, store: VerdictStore): Metr
     calls: new Counter({ name: 'assay_calls_total', help: 'Calls accepted', registers }),
     rejections: new Counter({ name: 'assay_rejections_total', help: 'Records rejected', labelNames: ['code'], registers }),
     verdicts: new Counter({ name: 'assay_verdicts_total', help: 'Verdicts made', labelNames: ['verdict'], registers }),
-    decisions: countDecisions(registers),
+    decisions: countPlainly<AuthzResult>(
+      { name: 'assay_authz_total', help: 'Answers to gateways', registers },
+      { allow: 0, deny: 0, shadow: 0, expired: 0, unknown: 0, error: 0 },
+    ),
+    questions: countPlainly<EarlyResult>(
+      { name: 'assay_questions_total', help: "Gateways' questions as early word of calls", registers },
+      { taken: 0, skipped: 0, rejected: 0, told: 0, lapsed: 0 },
+    ),
     deliverySeconds: new Histogram({
       name: 'assay_delivery_seconds',
       help: 'From a batch being read to its verdicts being kept and published',
@@ -126,17 +137,20 @@ export function createMetrics(population: Population, store: VerdictStore): Metr
   };
 }
 
-function countDecisions(registers: Registry[]): Record<AuthzResult, number> {
-  const decisions: Record<AuthzResult, number> = { allow: 0, deny: 0, shadow: 0, expired: 0, unknown: 0, error: 0 };
+/** Numbers that cost nothing to count up, read when they are asked for. */
+function countPlainly<Result extends string>(
+  { name, help, registers }: { readonly name: string; readonly help: string; readonly registers: Registry[] },
+  counts: Record<Result, number>,
+): Record<Result, number> {
   new Counter({
-    name: 'assay_authz_total',
-    help: 'Answers to gateways',
+    name,
+    help,
     labelNames: ['result'] as const,
     registers,
     collect() {
       this.reset();
-      for (const [result, count] of Object.entries(decisions)) this.inc({ result }, count);
+      for (const [result, count] of Object.entries<number>(counts)) this.inc({ result }, count);
     },
   });
-  return decisions;
+  return counts;
 }

@@ -14,7 +14,9 @@ const BAD = 'sqlmap/1.7';
 async function startAssay(t: TestContext): Promise<string> {
   const { app, store, observer } = createTestApp(t);
   store.put(
-    verdictOf({ clientId: observer.identifier.find(attributesOf({ 'x-real-ip': '127.0.0.1', 'user-agent': BAD }, 'salt')) }),
+    verdictOf({
+      clientId: observer.identifier.find(attributesOf({ 'x-real-ip': '127.0.0.1', 'user-agent': BAD }, 'salt')).clientId,
+    }),
   );
   return app.listen({ host: '127.0.0.1', port: 0 });
 }

@@ -20,7 +20,7 @@ interface BodyType {
   readonly decode: Decode;
 }
 
-const decodeValue: Decode = (record, receivedAtMs) => checkObject((record as Framed).value, receivedAtMs);
+const decodeValue: Decode = (record, receivedAtMs) => checkObject((record as Framed).value, record.origin, receivedAtMs);
 
 const LINES: BodyType = { split: framedBy(frameLines), decode: decodeNdjson };
 const JSON_VALUES: BodyType = { split: splitJson, decode: decodeValue };

@@ -20,6 +20,7 @@ import {
   writeVariables,
 } from '../gateways/spop.ts';
 import type { Answer, Question } from './ask.ts';
+import { CALL_HEADER } from './asked-call.ts';
 import { openTcp } from './tcp-listener.ts';
 
 export interface SpoeAgentOptions {
@@ -140,12 +141,20 @@ function disconnect(status: number, text: string): Buffer {
   return writeFrame(FRAME.agentDisconnect, NO_STREAM, writeList(list));
 }
 
-/** Arguments are named as the headers are that gateways send over HTTP; a header that the client did not send is null. */
+/**
+ * Arguments are named as the headers are that gateways send over HTTP; a header that the client did not send is null. Those that
+ * begin with `call-` say of which call it is, the URI last.
+ */
 function headersOf(args: SpopList): IncomingHttpHeaders {
   const headers: Record<string, string> = {};
-  for (const [name, value] of args) if (typeof value === 'string') headers[name.toLowerCase()] = value;
-  return headers;
+  const call: string[] = [];
+  for (const [name, value] of args) {
+    if (name.startsWith(CALL_PREFIX)) call.push(`${name.slice(CALL_PREFIX.length)}=${value ?? ''}`);
+    else if (typeof value === 'string') headers[name.toLowerCase()] = value;
+  }
+  return call.length === 0 ? headers : { ...headers, [CALL_HEADER]: call.join(';') };
 }
+const CALL_PREFIX = 'call-';
 
 /** The message by which routes ask that are only watched. */
 const SHADOW = 'shadow';

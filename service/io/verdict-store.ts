@@ -56,6 +56,11 @@ class Stored implements StoredVerdict {
   }
 }
 
+/** A verdict that is kept elsewhere, as this store would have it. */
+export function storedOf(verdict: Verdict, explain: () => Verdict): StoredVerdict {
+  return new Stored(verdict, explain);
+}
+
 type Listener = (stored: StoredVerdict) => void;
 
 /** Verdicts that are held as objects: those that were put last. The others rest in the arena. */
