@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import Table from 'cli-table3';
 import type { LabelledCall } from '../datasets/dataset.ts';
 import { loadCapture } from '../datasets/range/load.ts';
+import { simulate } from '../datasets/simulator/simulator.ts';
 import { isRejection } from '../service/core/api-call.ts';
 import type { ApiCall, Verdict } from '../service/core/contracts.ts';
 import { EarlyCalls } from '../service/core/early.ts';
@@ -23,7 +24,7 @@ const LAGS_MS = [1000, 5000];
 /** As in training: who makes fewer calls is not counted. */
 const MIN_CALLS = 3;
 
-const UNANSWERED = { status: 200, responseBytes: null, durationMs: null };
+const UNANSWERED = { status: null, responseBytes: null, durationMs: null };
 const HANDSHAKE = { tlsVersion: null, tlsCipher: null, ja3: null, ja4: null, tlsResumed: null };
 const CONNECTION = { connectionId: null, connectionRequests: null, httpVersion: null, headerNames: null, requestBytes: null };
 
@@ -121,12 +122,13 @@ function summaryOf(actors: readonly Actor[]) {
 }
 
 const rows = [];
-for (const capture of CAPTURES) {
-  const calls = [...loadCapture(capture)];
+const WORLD = { seed: 99, clients: 800 };
+const sets: [string, readonly LabelledCall[]][] = CAPTURES.map((capture) => [capture, [...loadCapture(capture)]]);
+sets.push(['a simulated world', [...simulate(WORLD)]]);
+for (const [set, calls] of sets)
   for (const lagMs of LAGS_MS)
     for (const [said, fields] of Object.entries(SAID))
-      rows.push({ capture, lagMs, said, ...summaryOf(rehearse(calls, lagMs, fields)) });
-}
+      rows.push({ set, lagMs, said, ...summaryOf(rehearse(calls, lagMs, fields)) });
 const table = new Table({ head: Object.keys(rows[0]!), style: { head: [], border: [] } });
 table.push(...rows.map((row) => Object.values(row)));
 console.log(table.toString());

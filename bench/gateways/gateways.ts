@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { TLS_DIR } from '../../datasets/range/places.ts';
 import { findPort } from '../../datasets/range/processes.ts';
-import { CHECKS, type Stand } from './checks.ts';
+import { CHECKS, type Stand, warmUp } from './checks.ts';
 import { bringGateways, type GatewayPorts, install, startGateway } from './install.ts';
 import { Application, Assay, Front, Log, type Ports, teach } from './stand.ts';
 import { GATEWAYS, type Gateway } from './table.ts';
@@ -59,6 +59,7 @@ const GOOD_CELLS: ReadonlySet<string> = new Set([GOOD_CELL, NO_CELL]);
 
 async function runChecks(stand: Stand): Promise<Row> {
   const row: string[] = [];
+  if (stand.gateway.warmsUp) await warmUp(stand);
   for (const { name, run } of CHECKS) {
     const wrong = await run(stand).catch((error: Error) => error.message);
     if (wrong) console.error(`${stand.gateway.name}, ${name}: ${wrong}`);

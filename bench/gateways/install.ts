@@ -19,7 +19,7 @@ export function bringGateways(gateways: readonly Pick<Gateway, 'needs'>[]): void
 const PORTS = { http: 8080, spoe: 8081, grpc: 8082, syslog: 8083, application: 9000, plain: 8000, tls: 8443 } as const;
 export type GatewayPorts = Readonly<Record<keyof typeof PORTS, number>>;
 /** Where those files and what they name lie on a machine of its own. */
-const PLACE = /\/(?:etc|run|var\/log|var\/cache)\/(?:nginx|haproxy|envoy|caddy|apache2)(?=[/\s.])/g;
+const PLACE = /\/(?:etc|run|var\/log|var\/cache)\/(?:nginx|haproxy|envoy|caddy|apache2|spring-cloud-gateway)(?=[/\s.])/g;
 
 /** Copies a gateway's files with other ports and places; silent, it asks nobody. @throws Error where a place is not the gateway's */
 export function install({ files, silence }: Gateway, folder: string, ports: GatewayPorts, isSilent = false): void {

@@ -1,6 +1,6 @@
 /** What the gateways are run against: a real server of Assay, an application behind them, and a way to spoil Assay's answers. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
@@ -86,6 +86,22 @@ export class Front {
 /** RFC 6455, 1.3. */
 const WEBSOCKET = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
+/** A frame of four letters, its head and its mask. */
+const FRAME_BYTES = 10;
+
+/** A short text frame as a client sends it (RFC 6455, 5.2). */
+export function maskedFrame(text: string): Buffer {
+  const mask = randomBytes(4);
+  const masked = Buffer.from(text).map((byte, i) => byte ^ mask[i % 4]!);
+  return Buffer.concat([Buffer.from([0x81, 0x80 | masked.length]), mask, masked]);
+}
+
+/** The same text, as a server sends it. */
+function answerFrame(frame: Buffer): Buffer {
+  const [mask, masked] = [frame.subarray(2, 6), frame.subarray(6)];
+  return Buffer.concat([Buffer.from([0x81, masked.length]), masked.map((byte, i) => byte ^ mask[i % 4]!)]);
+}
+
 /** A request as the application got it. */
 export interface Arrived {
   readonly headers: IncomingMessage['headers'];
@@ -118,7 +134,7 @@ export class Application {
 
   async open(): Promise<number> {
     this.#server.keepAliveTimeout = 60_000;
-    this.#server.on('upgrade', (request, socket: Socket) => {
+    this.#server.on('upgrade', (request, socket: Socket, head: Buffer) => {
       socket.on('error', () => socket.destroy());
       const accept = createHash('sha1').update(`${request.headers['sec-websocket-key']}${WEBSOCKET}`).digest('base64');
       const lines = [
@@ -128,7 +144,13 @@ export class Application {
         `sec-websocket-accept: ${accept}`,
       ];
       socket.write(`${lines.join('\r\n')}\r\n\r\n`);
-      socket.pipe(socket);
+      let waiting = Buffer.alloc(0);
+      const take = (bytes: Buffer) => {
+        waiting = Buffer.concat([waiting, bytes]);
+        if (waiting.length === FRAME_BYTES) socket.write(answerFrame(waiting));
+      };
+      take(head);
+      socket.on('data', take).on('end', () => socket.end());
     });
     this.#server.listen(0, '127.0.0.1');
     await once(this.#server, 'listening');

@@ -3,6 +3,8 @@
 import { join } from 'node:path';
 import { VENV_BIN } from '../../datasets/range/places.ts';
 import type { Needs } from '../../datasets/range/program.ts';
+import { mavenTarget } from '../../datasets/range/setup.ts';
+import { packageRoot } from '../../service/io/package-root.ts';
 
 export interface Gateway {
   readonly name: string;
@@ -23,6 +25,8 @@ export interface Gateway {
   readonly speaksTls: boolean;
   /** Whether it says, when it asks, of which line of its log that will be the call. */
   readonly saysWhich: boolean;
+  /** Whether its first requests take far longer than later ones. */
+  readonly warmsUp?: boolean;
   /** Whether clients that are known to be bad stay out while Assay is away. */
   readonly remembers: boolean;
 }
@@ -50,6 +54,8 @@ const HAPROXY: Omit<Gateway, 'name' | 'files' | 'dialect'> = {
   saysWhich: true,
   remembers: false,
 };
+
+const SPRING = join(packageRoot, 'deploy', 'spring-cloud-gateway');
 
 export const GATEWAYS: readonly Gateway[] = [
   {
@@ -124,6 +130,22 @@ export const GATEWAYS: readonly Gateway[] = [
     command: (folder) => ['apache2', '-DFOREGROUND', '-f', join(folder, 'httpd.conf')],
     dialect: 'http',
     speaksTls: true,
+    saysWhich: true,
+    remembers: false,
+  },
+  {
+    name: 'Spring Cloud Gateway',
+    needs: { maven: [SPRING] },
+    files: { 'application.yml': 'spring-cloud-gateway/application.yml' },
+    silence: [[/^ {2}url: .*$/m, "  url: ''"]],
+    log: 'assay.log',
+    command: (folder) => [
+      'java',
+      ...['-jar', join(mavenTarget(SPRING), 'gateway.jar'), `--spring.config.location=${join(folder, 'application.yml')}`],
+    ],
+    dialect: 'http',
+    speaksTls: true,
+    warmsUp: true,
     saysWhich: true,
     remembers: false,
   },

@@ -13,6 +13,8 @@ export interface Needs {
   readonly go?: readonly string[];
   /** Folders under clients/ that are built: `java` with Maven, `go` with go build. */
   readonly build?: readonly ('java' | 'go')[];
+  /** Folders with a pom.xml that takes the property `assay.target`, by their whole paths; built into `mavenTarget`. */
+  readonly maven?: readonly string[];
 }
 
 /** One client about to run: what its command may be made of. All of it is also in the command's environment. */

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { CLIENTS_DIR, TLS_DIR, VENV_BIN, WORK_DIR } from './places.ts';
 import type { Needs } from './program.ts';
 
@@ -32,6 +32,7 @@ export function bring(all: readonly Needs[], say: (line: string) => void): void 
   installNode(collect(({ npm }) => npm).toSorted(), say);
   for (const command of collect(({ go }) => go)) installGo(command, say);
   for (const build of collect(({ build }) => build)) buildClients(build as 'java' | 'go', say);
+  for (const folder of collect(({ maven }) => maven)) buildMaven(folder, say);
 }
 
 function run(file: string, args: readonly string[], cwd = WORK_DIR, env: NodeJS.ProcessEnv = process.env): void {
@@ -177,6 +178,20 @@ function buildClients(kind: 'java' | 'go', say: (line: string) => void): void {
     say(`building the ${kind} clients`);
     if (kind === 'java') run('mvn', ['-q', '-DskipTests', `-Drange.target=${join(WORK_DIR, 'java')}`, 'package'], source);
     else run('go', ['build', '-o', join(WORK_DIR, 'bin', 'range-go'), '.'], source);
+  });
+}
+
+/** Where a folder's build lies. */
+export function mavenTarget(folder: string): string {
+  return join(WORK_DIR, 'maven', basename(folder));
+}
+
+function buildMaven(folder: string, say: (line: string) => void): void {
+  const hasMaven = ['java', 'mvn'].every((file) => spawnSync(file, ['-version']).error === undefined);
+  if (!hasMaven) throw new Error('java and mvn are missing; as root: apt-get install -y openjdk-17-jdk-headless maven');
+  onceFor(`maven-${basename(folder)}`, digestOf(folder), () => {
+    say(`building ${basename(folder)}`);
+    run('mvn', ['-q', '-DskipTests', `-Dassay.target=${mavenTarget(folder)}`, 'package'], folder);
   });
 }
 

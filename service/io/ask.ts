@@ -102,7 +102,10 @@ export function answer(headers: IncomingHttpHeaders, { store, identifier, early,
   const attributes = attributesOf(headers, subjectSalt);
   const identity = identifier.find(attributes);
   early?.ask(headers, attributes, identity);
-  const said = answerOf(early?.get(identity.clientId) ?? store.get(identity.clientId), now());
+  const stored = store.get(identity.clientId);
+  // Who is denied for what was told of is so whatever else is on the way.
+  const held = stored?.denies ? stored : (early?.get(identity.clientId) ?? stored);
+  const said = answerOf(held, now());
   if (attributes.subject === null) return said;
   return { ...said, headers: { ...said.headers, 'x-assay-subject': `${attributes.authScheme} ${attributes.subject}` } };
 }

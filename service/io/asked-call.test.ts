@@ -33,7 +33,7 @@ test('says what is known of a call before it is answered', () => {
     path: '/v1/orders;x=1',
     query: 'page=2&uri=;uri=z',
     host: 'api.example:8443',
-    status: 200,
+    status: null,
     responseBytes: null,
     durationMs: null,
     httpVersion: '2',

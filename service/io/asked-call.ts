@@ -13,19 +13,13 @@ import { fieldsOf } from '../gateways/access-json.ts';
 export const CALL_HEADER = 'x-assay-call';
 const URI = ';uri=';
 
-/**
- * What is not known yet is taken to go well: who is found bad that way would be with any answers. The model has only seen calls
- * that were answered, and one that never are would look like none of these.
- */
-const PRESUMED_STATUS = 200;
-
 /** @returns null where the gateway says nothing of the call */
 export function readAskedCall(headers: IncomingHttpHeaders, client: ClientAttributes, nowMs: number): ApiCall | Rejection | null {
   const header = headers[CALL_HEADER];
   if (typeof header !== 'string' || header === '') return null;
   const { accept, referer, 'accept-encoding': encoding, 'accept-language': language, 'content-type': type } = headers;
   const line = { accept, encoding, language, type, referer, ...readFacts(header), startedAt: nowMs / 1000 };
-  return checkCall({ ...fieldsOf(line, ''), ...told(client), status: PRESUMED_STATUS }, nowMs);
+  return checkCall({ ...fieldsOf(line, ''), ...told(client) }, nowMs);
 }
 
 function readFacts(header: string): Record<string, string> {
