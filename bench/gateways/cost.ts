@@ -13,7 +13,8 @@ import { parseArgs, promisify } from 'node:util';
 import Table from 'cli-table3';
 import { findPort, type Started } from '../../datasets/range/processes.ts';
 import type { Answer } from '../../service/io/ask.ts';
-import { openExtAuthz } from '../../service/io/ext-authz.ts';
+import { extAuthzService } from '../../service/io/ext-authz.ts';
+import { openGrpc } from '../../service/io/grpc.ts';
 import { packageRoot } from '../../service/io/package-root.ts';
 import { openSpoeAgent } from '../../service/io/spoe-agent.ts';
 import { MACHINE, spreadOf } from '../stand.ts';
@@ -60,8 +61,8 @@ const YES: Answer = { status: 200, result: 'allow', headers: {} };
 async function openStubs() {
   const http = createServer((_request, response) => response.writeHead(204).end());
   http.keepAliveTimeout = 60_000;
-  const options = { host: '127.0.0.1', port: 0, ask: () => YES };
-  const [spoe, grpc] = [await openSpoeAgent(options), await openExtAuthz(options)];
+  const [host, ask] = ['127.0.0.1', () => YES];
+  const [spoe, grpc] = [await openSpoeAgent({ host, port: 0, ask }), await openGrpc(host, 0, [extAuthzService({ ask })])];
   return { http: await listen(http), spoe: spoe.port, grpc: grpc.port };
 }
 

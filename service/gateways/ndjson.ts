@@ -8,11 +8,12 @@ import { CADDY } from './caddy.ts';
 import { viewBuffer } from './frame.ts';
 import type { JsonFormat, Line } from './json-format.ts';
 import { APISIX, KONG } from './kong.ts';
+import { OTEL } from './otel.ts';
 import { TRAEFIK } from './traefik.ts';
 import { TYK } from './tyk.ts';
 
 /** The table of logs in JSON. A new one is an entry here and a file beside this one. */
-export const JSON_FORMATS: readonly JsonFormat[] = [ACCESS_JSON, CADDY, TRAEFIK, KONG, APISIX, TYK];
+export const JSON_FORMATS: readonly JsonFormat[] = [ACCESS_JSON, CADDY, TRAEFIK, KONG, APISIX, TYK, OTEL];
 
 /** Decodes one JSON object; a time may be ms since 1970 or an ISO 8601 string with an offset. */
 export const decodeNdjson: Decode = ({ bytes, origin }, receivedAtMs) => {

@@ -22,7 +22,8 @@ export function readAskedCall(headers: IncomingHttpHeaders, client: ClientAttrib
   return checkCall({ ...fieldsOf(line, ''), ...told(client) }, nowMs);
 }
 
-function readFacts(header: string): Record<string, string> {
+/** Names and values of the header, the URI as `uri`. */
+export function readFacts(header: string): Record<string, string> {
   const text = /[\x80-\xff]/.test(header) ? Buffer.from(header, 'latin1').toString('utf8') : header;
   const end = text.indexOf(URI);
   const parts = (end < 0 ? text : text.slice(0, end)).split(';').map((part) => part.split(/=(.*)/s) as [string, string?]);

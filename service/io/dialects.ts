@@ -1,9 +1,12 @@
 /** The ports on which gateways ask, or tell, in another way than over HTTP. */
 import type { FastifyBaseLogger } from 'fastify';
+import { accessLogService } from './access-log-service.ts';
 import { type AskDeps, ask, type Question } from './ask.ts';
-import { openExtAuthz } from './ext-authz.ts';
+import { extAuthzService } from './ext-authz.ts';
+import { openGrpc } from './grpc.ts';
 import type { HttpSource } from './http-source.ts';
 import type { Metrics } from './metrics.ts';
+import { otlpServices } from './otlp.ts';
 import { openSpoeAgent } from './spoe-agent.ts';
 import { openSyslog } from './syslog.ts';
 
@@ -32,18 +35,17 @@ export interface Dialects extends Closable {
 export function createDialects(given: DialectsOptions): Dialects {
   const { host, spoePort, grpcPort, syslogPort, post, format, deps, log } = given;
   const open: Closable[] = [];
-  const options = (dialect: string, port: number) => ({
-    host,
-    port,
+  const options = (dialect: string) => ({
     ask: (question: Question) => ask(question, deps, (err) => log.error({ err }, `${dialect} failed open`)),
     onFault: (err: Error) => log.warn({ err }, `${dialect}: a question could not be read`),
   });
   return {
     async listen() {
-      if (spoePort > 0) open.push(await openSpoeAgent(options('SPOE', spoePort)));
+      if (spoePort > 0) open.push(await openSpoeAgent({ host, port: spoePort, ...options('SPOE') }));
       const onLost = (lines: number) => deps.metrics.rejections.inc({ code: 'ASSAY_OVERLOADED' }, lines);
       if (syslogPort > 0) open.push(await openSyslog({ host, port: syslogPort, format, post, onLost }));
-      if (grpcPort > 0) open.push(await openExtAuthz(options('ext_authz', grpcPort)));
+      const services = [extAuthzService(options('ext_authz')), accessLogService({ post, onLost }), ...otlpServices(post)];
+      if (grpcPort > 0) open.push(await openGrpc(host, grpcPort, services));
     },
     async close() {
       await Promise.all(open.map((each) => each.close()));

@@ -10,7 +10,8 @@ import { type TestContext, test } from 'node:test';
 import grpc from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import type { Answer } from './ask.ts';
-import { openExtAuthz } from './ext-authz.ts';
+import { type ExtAuthzOptions, extAuthzService } from './ext-authz.ts';
+import { openGrpc } from './grpc.ts';
 import { packageRoot } from './package-root.ts';
 
 const PROTO = join(packageRoot, 'service', 'gateways', 'ext-authz.proto');
@@ -26,15 +27,14 @@ interface Bench {
 
 async function start(t: TestContext, answer: Answer): Promise<Bench> {
   const [asked, faults]: [IncomingHttpHeaders[], Error[]] = [[], []];
-  const server = await openExtAuthz({
-    host: '127.0.0.1',
-    port: 0,
+  const options: ExtAuthzOptions = {
     ask({ headers, isShadow }) {
       asked.push(isShadow ? { ...headers, shadow: 'yes' } : headers);
       return answer;
     },
     onFault: (error) => faults.push(error),
-  });
+  };
+  const server = await openGrpc('127.0.0.1', 0, [extAuthzService(options)]);
   const service = loadSync(PROTO, { keepCase: true })['envoy.service.auth.v3.Authorization'] as grpc.ServiceDefinition;
   const { path, requestSerialize, responseDeserialize } = service.Check!;
   const client = new grpc.Client(`127.0.0.1:${server.port}`, grpc.credentials.createInsecure());
@@ -120,7 +120,7 @@ test('a certificate that Envoy includes is told by its hash, and one that is non
 test('bytes that are no question, one that is too large, and no gRPC at all are refused, and others are answered', async (t) => {
   const { check, port, asked } = await start(t, ALLOWED);
   await assert.rejects(check(Buffer.from([0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f])), { code: grpc.status.INTERNAL });
-  await assert.rejects(check(questionOf({ cookie: 'x'.repeat(300_000) })), { code: grpc.status.RESOURCE_EXHAUSTED });
+  await assert.rejects(check(questionOf({ cookie: 'x'.repeat(5_000_000) })), { code: grpc.status.RESOURCE_EXHAUSTED });
   const socket = connectTcp(port, '127.0.0.1');
   socket.on('error', () => {});
   socket.end('GET / HTTP/1.1\r\n\r\n');

@@ -4,24 +4,17 @@
  */
 import { createHash, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
-import grpc from '@grpc/grpc-js';
+import type grpc from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import type { Answer, Question } from './ask.ts';
+import type { GrpcService } from './grpc.ts';
 import { packageRoot } from './package-root.ts';
 
 export interface ExtAuthzOptions {
-  readonly host: string;
-  /** 0 takes a free one. */
-  readonly port: number;
   /** Never throws. */
   ask(question: Question): Answer;
   /** Told of a question that could not be read. */
   onFault?(error: Error): void;
-}
-
-export interface ExtAuthz {
-  readonly port: number;
-  close(): Promise<void>;
 }
 
 interface CheckRequest {
@@ -37,34 +30,14 @@ interface CheckRequest {
 
 type Check = grpc.handleUnaryCall<CheckRequest, object>;
 
-const MAX_QUESTION_BYTES = 256 * 1024;
-const CLOSE_GRACE_MS = 1000;
 const OK = 0;
 const PERMISSION_DENIED = 7;
 const OVERWRITE = 2;
 
-/** @throws Error where the port can't be had */
-export async function openExtAuthz({ host, port, ask, onFault }: ExtAuthzOptions): Promise<ExtAuthz> {
-  const definition = loadSync(join(packageRoot, 'service', 'gateways', 'ext-authz.proto'), { keepCase: true, defaults: true });
-  const service = definition['envoy.service.auth.v3.Authorization'] as grpc.ServiceDefinition;
-  const server = new grpc.Server({ 'grpc.max_receive_message_length': MAX_QUESTION_BYTES });
-  const check: Check = ({ request }, reply) => reply(null, responseOf(ask(questionOf(request, onFault))));
-  server.addService(service, { Check: check });
-  const bound = await new Promise<number>((resolve, reject) => {
-    const at = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-    server.bindAsync(at, grpc.ServerCredentials.createInsecure(), (error, found) => (error ? reject(error) : resolve(found)));
-  });
-  return {
-    port: bound,
-    close: () =>
-      new Promise((resolve) => {
-        const timer = setTimeout(() => server.forceShutdown(), CLOSE_GRACE_MS);
-        server.tryShutdown(() => {
-          clearTimeout(timer);
-          resolve();
-        });
-      }),
-  };
+export function extAuthzService({ ask, onFault }: ExtAuthzOptions): GrpcService {
+  const proto = loadSync(join(packageRoot, 'service', 'gateways', 'ext-authz.proto'), { keepCase: true, defaults: true });
+  const Check: Check = ({ request }, reply) => reply(null, responseOf(ask(questionOf(request, onFault))));
+  return { definition: proto['envoy.service.auth.v3.Authorization'] as grpc.ServiceDefinition, handlers: { Check } };
 }
 
 /**

@@ -10,6 +10,7 @@ import { AssayError } from '../core/errors.ts';
 import { checkLabel } from '../core/label.ts';
 import type { Decode, Incoming } from '../core/source.ts';
 import type { HttpSource } from './http-source.ts';
+import { addOtlp } from './otlp.ts';
 import { LINE_TYPES, mediaTypeOf } from './post-body.ts';
 
 export interface IntakeDeps {
@@ -113,6 +114,7 @@ export async function addIntake(app: FastifyInstance, deps: IntakeDeps, errors: 
       return reply.code(202).send({ accepted: labels.length });
     },
   );
+  addOtlp(app, { post: deps.post, bytesOf: (request) => bytesOf(request, MAX_CALLS_BYTES), bodyLimit: MAX_CALLS_BYTES, errors });
 }
 
 /** Says of fresh records that they were dead letters before, where the sender says so. */
