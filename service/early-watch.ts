@@ -56,15 +56,19 @@ export function watchQuestions({ stages, counts, onDenied }: EarlyWatchOptions):
 
   function look(): void {
     timer = null;
-    const questions = gathered;
-    gathered = [];
-    for (const question of questions) counts[take(question)]++;
+    takeAll();
     const due = [];
     for (const [clientId, snapshot] of calls.advance()) {
       if (snapshot) due.push(snapshot);
       else verdicts.delete(clientId);
     }
     if (due.length > 0) for (const decided of decideAll(due, stages)) hold(decided);
+  }
+
+  function takeAll(): void {
+    const questions = gathered;
+    gathered = [];
+    for (const question of questions) counts[take(question)]++;
   }
 
   function take({ headers, client, identity }: Question): 'taken' | 'skipped' | 'rejected' {
@@ -81,6 +85,8 @@ export function watchQuestions({ stages, counts, onDenied }: EarlyWatchOptions):
   }
 
   function onCall({ id }: ApiCall): void {
+    // The log line may be faster than the moment for which questions are gathered.
+    takeAll();
     if (!calls.tell(id)) return;
     counts.told++;
     schedule();

@@ -98,6 +98,7 @@ async function textOf(stream: AsyncIterable<Buffer>): Promise<string> {
 const FORGED = {
   'x-assay-verdict': 'forged',
   'x-assay-score': 'forged',
+  'x-assay-action': 'forged',
   'x-real-ip': GOOD.address,
   'x-original-user-agent': GOOD.agent,
   'x-ja4': 'forged',
@@ -119,7 +120,8 @@ async function ask(stand: Stand, told: ReadonlySet<unknown>, denied: boolean): P
       headers: { ...FORGED, 'x-real-ip': BAD.address, 'x-original-user-agent': BAD.agent },
     });
     if (good.status !== 200) return `a good request got ${good.status}`;
-    if (good.arrived?.headers['x-assay-score'] === 'forged') return 'a forged score came through';
+    for (const name of ['x-assay-score', 'x-assay-action'] as const)
+      if (good.arrived?.headers[name] === 'forged') return `a forged ${name} came through`;
     if (!told.has(verdictOf(good)) && !(SILENT.has(verdictOf(good)) && late++ < LATE_ROUNDS)) return `told ${verdictOf(good)}`;
     const bad = await send(stand, BAD, { headers: FORGED });
     if (bad.status !== (denied ? 403 : 200) && !(bad.status === 200 && late++ < LATE_ROUNDS))

@@ -1,6 +1,6 @@
 -- The question over HTTP, where SPOE can't be had: a connection of its own for each request.
 local TIMEOUT_SECONDS = 0.020
-local HEADERS = { "verdict", "score", "reasons", "decision", "subject" }
+local HEADERS = { "verdict", "score", "reasons", "decision", "action", "subject" }
 
 local function header(txn, name)
   local value = txn.sf:req_fhdr(name)

@@ -3,7 +3,7 @@ require "apache2"
 local socket = require "socket"
 
 local TIMEOUT_SECONDS = 0.020
-local HEADERS = { "X-Assay-Verdict", "X-Assay-Score", "X-Assay-Reasons", "X-Assay-Decision", "X-Assay-Subject" }
+local HEADERS = { "X-Assay-Verdict", "X-Assay-Score", "X-Assay-Reasons", "X-Assay-Decision", "X-Assay-Action", "X-Assay-Subject" }
 
 local function header(request, name)
   local value = request.headers_in[name]

@@ -11,7 +11,7 @@ backend assay {
 
 sub assay_clear {
   unset req.http.x-assay-verdict; unset req.http.x-assay-score; unset req.http.x-assay-reasons; unset req.http.x-assay-decision;
-  unset req.http.x-assay-subject;
+  unset req.http.x-assay-action; unset req.http.x-assay-subject;
 }
 
 sub vcl_recv {
@@ -66,6 +66,7 @@ sub vcl_deliver {
       set req.http.x-assay-score = resp.http.x-assay-score;
       set req.http.x-assay-reasons = resp.http.x-assay-reasons;
       set req.http.x-assay-decision = resp.http.x-assay-decision;
+      set req.http.x-assay-action = resp.http.x-assay-action;
       set req.http.x-assay-subject = resp.http.x-assay-subject;
     }
     set req.http.x-assay-phase = "go";

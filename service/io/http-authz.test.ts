@@ -66,6 +66,7 @@ test('answers 200 or 403, with the stored headers and no body', async (t) => {
     ['a denial that expired this moment', { expiresAt: NOW_MS }, 200, 'expired'],
     ['an allowed bad client', { action: 'allow' }, 200, 'allow'],
     ['a throttled client', { action: 'throttle' }, 200, 'allow'],
+    ['a challenge in shadow', { action: 'challenge', mode: 'shadow' }, 200, 'allow'],
     ['a good client', { verdict: 'good', action: 'allow', score: 0.01 }, 200, 'allow'],
     ['no score', { verdict: 'unsure', action: 'allow', score: null }, 200, 'allow'],
   ];
@@ -79,6 +80,7 @@ test('answers 200 or 403, with the stored headers and no body', async (t) => {
       assert.equal(reply.body, '');
       assert.equal(reply.headers['content-length'], '0');
       assert.equal(reply.headers['x-assay-verdict'], verdict.verdict);
+      assert.equal(reply.headers['x-assay-action'], overrides?.action === 'throttle' ? 'throttle' : undefined);
       assert.equal(reply.headers['x-assay-score'], verdict.score === null ? '' : verdict.score.toFixed(4));
       assert.equal(reply.headers['x-assay-reasons'], 'ordered-ids,pace');
       assert.equal(reply.headers['x-assay-decision'], verdict.id);

@@ -434,6 +434,8 @@ test('every route is documented, with an operation of its own', async (t) => {
     'GET /v1/verdicts/stream',
     'POST /v1/calls',
     'POST /v1/labels',
+    'POST /v1/logs',
+    'POST /v1/traces',
     'POST /v1/verdicts',
   ]);
 });

@@ -236,8 +236,12 @@ function isFresh({ verdict, calls }: Pick<Standing, 'verdict' | 'calls'>): boole
 
 const MAX_HEADER_REASONS = 3;
 
-function headersOf({ verdict, score, reasons, id }: Verdict): Record<string, string> {
+/** For gateways and applications that can act on these; in shadow nobody is to. */
+const TOLD_ACTIONS: ReadonlySet<Verdict['action']> = new Set(['throttle', 'challenge']);
+
+function headersOf({ verdict, score, reasons, id, action, mode }: Verdict): Record<string, string> {
   return {
+    ...(mode === 'live' && TOLD_ACTIONS.has(action) ? { 'x-assay-action': action } : {}),
     'x-assay-verdict': verdict,
     'x-assay-score': score === null ? '' : score.toFixed(4),
     'x-assay-reasons': reasons

@@ -41,7 +41,8 @@ public class AssayFilter implements GlobalFilter, Ordered {
   private static final Logger LOG = LoggerFactory.getLogger("assay.access");
   private static final Duration PATIENCE = Duration.ofMillis(20);
   private static final List<String> ANSWERS =
-      List.of("x-assay-verdict", "x-assay-score", "x-assay-reasons", "x-assay-decision", "x-assay-subject");
+      List.of("x-assay-verdict", "x-assay-score", "x-assay-reasons", "x-assay-decision", "x-assay-action",
+          "x-assay-subject");
   /** Of the client, as they are. */
   private static final List<String> ASKED =
       List.of("user-agent", "authorization", "x-api-key", "accept", "accept-encoding", "accept-language", "content-type", "referer");
