@@ -12,7 +12,7 @@ import { credentialOf, type JsonFormat, type Line, numberOf, statusOf, textOf, v
 
 const LOG_NAME = 'assay-1';
 
-export const ACCESS_JSON: JsonFormat = { name: 'access-json', isLine: ({ log }) => log === LOG_NAME, fieldsOf };
+export const ACCESS_JSON: JsonFormat = { isLine: ({ log }) => log === LOG_NAME, fieldsOf };
 
 /** As JsonFormat has it. */
 export function fieldsOf(line: Line, origin: string): Record<string, unknown> {

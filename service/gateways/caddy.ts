@@ -17,7 +17,6 @@ import {
  * a client is known by its address and software. Caddy tells no request id.
  */
 export const CADDY: JsonFormat = {
-  name: 'caddy',
   isLine: ({ logger }) => typeof logger === 'string' && logger.startsWith('http.log.access'),
   fieldsOf: (line, origin) => ({ ...answerOf(line), ...requestOf(objectOf(line.request)), id: origin, gateway: 'caddy' }),
 };

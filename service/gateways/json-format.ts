@@ -4,7 +4,6 @@
 export type Line = Readonly<Record<string, unknown>>;
 
 export interface JsonFormat {
-  readonly name: string;
   /** Whether an object is a line of it. */
   isLine(line: Line): boolean;
   /**

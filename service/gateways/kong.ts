@@ -16,7 +16,6 @@ import {
 } from './json-format.ts';
 
 export const KONG: JsonFormat = {
-  name: 'kong',
   isLine: (line) => 'latencies' in line && 'started_at' in line && 'request' in line,
   fieldsOf: (line, origin) => ({
     ...commonOf(line),
@@ -29,7 +28,6 @@ export const KONG: JsonFormat = {
 };
 
 export const APISIX: JsonFormat = {
-  name: 'apisix',
   isLine: (line) => 'apisix_latency' in line && 'start_time' in line && 'request' in line,
   fieldsOf: (line, origin) => ({
     ...commonOf(line),

@@ -11,7 +11,6 @@ import { credentialOf, type JsonFormat, type Line, numberOf, objectOf, statusOf,
 const METHODS = ['http.request.method_original', 'http.request.method', 'http.method'] as const;
 
 export const OTEL: JsonFormat = {
-  name: 'otel',
   isLine: (line) => METHODS.some((name) => name in line),
   fieldsOf(line, origin) {
     const [path, query] = splitTarget(first(line, 'url.path', 'http.target') ?? '');

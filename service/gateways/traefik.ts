@@ -3,7 +3,6 @@ import { splitTarget } from '../core/api-call.ts';
 import { credentialOf, type JsonFormat, type Line, numberOf, statusOf, textOf, versionOf, voiceOf } from './json-format.ts';
 
 export const TRAEFIK: JsonFormat = {
-  name: 'traefik',
   isLine: (line) => 'RequestMethod' in line && 'ClientHost' in line,
   fieldsOf(line, origin) {
     const [path, query] = splitTarget(textOf(line.RequestPath) ?? '');

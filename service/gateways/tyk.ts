@@ -6,7 +6,6 @@
 import { type JsonFormat, numberOf, statusOf, textOf } from './json-format.ts';
 
 export const TYK: JsonFormat = {
-  name: 'tyk',
   isLine: (line) => 'response_code' in line && 'ip_address' in line && 'request_time_ms' in line,
   fieldsOf: (line, origin) => ({
     id: origin,
