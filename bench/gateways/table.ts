@@ -52,7 +52,7 @@ const HAPROXY: Omit<Gateway, 'name' | 'files' | 'dialect'> = {
   log: '',
   speaksTls: true,
   saysWhich: true,
-  remembers: false,
+  remembers: true,
 };
 
 const SPRING = join(packageRoot, 'deploy', 'spring-cloud-gateway');
