@@ -46,8 +46,10 @@ export function watchQuestions({ stages, counts, onDenied }: EarlyWatchOptions):
     // A credential that was never accepted may be a newcomer's, who is not to be charged with what all at its address do.
     const isUnknown = client.subject !== null && identity.strength === STRENGTH.address;
     if (isUnknown || gathered.length >= MAX_GATHERED || !calls.hasRoom(identity.clientId)) counts.skipped++;
-    else gathered.push({ headers, client, identity });
-    schedule();
+    else {
+      gathered.push({ headers, client, identity });
+      schedule();
+    }
   }
 
   function schedule(): void {
