@@ -11,8 +11,7 @@ import { loadCapture } from '../datasets/range/load.ts';
 import { simulate } from '../datasets/simulator/simulator.ts';
 import { isRejection } from '../service/core/api-call.ts';
 import type { ApiCall, Verdict } from '../service/core/contracts.ts';
-import { EarlyCalls } from '../service/core/early.ts';
-import { STRENGTH } from '../service/core/identify.ts';
+import { EarlyCalls, isChargeable } from '../service/core/early.ts';
 import { createObserver, type Snapshot } from '../service/core/observe.ts';
 import { readPolicy } from '../service/core/policy.ts';
 import { decide } from '../service/core/verdict.ts';
@@ -68,7 +67,7 @@ class Rehearsal {
     const verdict = this.#earlyVerdicts.get(identity.clientId) ?? this.#verdicts.get(identity.clientId);
     if (verdict?.action === 'deny' && verdict.expiresAt > call.time) asking.through ??= asking.calls;
     asking.calls++;
-    if (this.#said === null || (call.subject !== null && identity.strength === STRENGTH.address)) return;
+    if (this.#said === null || !isChargeable(call, identity)) return;
     this.#early.ask({ call: { ...call, ...this.#said }, identity });
     this.#look();
   }

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { isRejection } from './core/api-call.ts';
 import type { ApiCall, Verdict } from './core/contracts.ts';
-import { EARLY, EarlyCalls } from './core/early.ts';
-import { type ClientAttributes, type Identity, STRENGTH } from './core/identify.ts';
+import { EARLY, EarlyCalls, isChargeable } from './core/early.ts';
+import type { ClientAttributes, Identity } from './core/identify.ts';
 import type { EarlyVerdicts } from './io/ask.ts';
 import { CALL_HEADER, readAskedCall } from './io/asked-call.ts';
 import type { EarlyResult } from './io/metrics.ts';
@@ -43,13 +43,13 @@ export function watchQuestions({ stages, counts, onDenied }: EarlyWatchOptions):
 
   function ask(headers: IncomingHttpHeaders, client: ClientAttributes, identity: Identity): void {
     if (headers[CALL_HEADER] === undefined) return;
-    // A credential that was never accepted may be a newcomer's, who is not to be charged with what all at its address do.
-    const isUnknown = client.subject !== null && identity.strength === STRENGTH.address;
-    if (isUnknown || gathered.length >= MAX_GATHERED || !calls.hasRoom(identity.clientId)) counts.skipped++;
-    else {
-      gathered.push({ headers, client, identity });
-      schedule();
+    const isTaken = isChargeable(client, identity) && gathered.length < MAX_GATHERED && calls.hasRoom(identity.clientId);
+    if (!isTaken) {
+      counts.skipped++;
+      return;
     }
+    gathered.push({ headers, client, identity });
+    schedule();
   }
 
   function schedule(): void {

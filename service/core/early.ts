@@ -4,7 +4,7 @@
  */
 import { isRejection } from './api-call.ts';
 import type { ApiCall } from './contracts.ts';
-import type { Identity } from './identify.ts';
+import { type Identity, STRENGTH } from './identify.ts';
 import type { Observer, Preview, Snapshot } from './observe.ts';
 
 /** A call as far as it is known when a gateway asks: without an answer. */
@@ -19,6 +19,14 @@ interface Waiting {
   /** With the first `added` of them. */
   preview: Preview | null;
   added: number;
+}
+
+/**
+ * Whether a question may count. A credential that was never accepted may be a newcomer's, who is not to be charged with what all at its
+ * address do.
+ */
+export function isChargeable({ subject }: Pick<ApiCall, 'subject'>, { strength }: Identity): boolean {
+  return subject === null || strength !== STRENGTH.address;
 }
 
 export const EARLY = {

@@ -108,3 +108,8 @@ function trim(line: Uint8Array, isFirst: boolean): Uint8Array {
   const end = line[line.length - 1] === CARRIAGE_RETURN ? line.length - 1 : line.length;
   return start === 0 && end === line.length ? line : line.subarray(start, Math.max(start, end));
 }
+
+/** A parsed value as a record. Its bytes are written anew, once: who waits for the record is found by them. @param original what was sent, where that is more */
+export function framedValue(value: unknown, origin: string, original = value, fault: Framed['fault'] = null): Framed {
+  return { bytes: Buffer.from(JSON.stringify(original)), origin, fault, value };
+}

@@ -5,7 +5,7 @@ import type { ApiCall } from '../core/contracts.ts';
 import type { Decode } from '../core/source.ts';
 import { ACCESS_JSON } from './access-json.ts';
 import { CADDY } from './caddy.ts';
-import { viewBuffer } from './frame.ts';
+import { type Framed, viewBuffer } from './frame.ts';
 import type { JsonFormat, Line } from './json-format.ts';
 import { APISIX, KONG } from './kong.ts';
 import { OTEL } from './otel.ts';
@@ -25,7 +25,7 @@ export const decodeNdjson: Decode = ({ bytes, origin }, receivedAtMs) => {
     return isUtf8(bytes) ? reject('ASSAY_CALL_BAD_JSON', (error as Error).message.slice(0, 200)) : NOT_UTF8;
   }
   // Some gateways log a client's bytes as they are, which is no fault of theirs.
-  return formatOf(value) || isUtf8(bytes) ? checkObject(value, origin, receivedAtMs) : NOT_UTF8;
+  return isUtf8(bytes) || formatOf(value) ? checkObject(value, origin, receivedAtMs) : NOT_UTF8;
 };
 
 const NOT_UTF8 = reject('ASSAY_CALL_BAD_UTF8', 'the line is not UTF-8');
@@ -64,6 +64,9 @@ function formatOf(value: unknown): JsonFormat | undefined {
 export function checkObject(value: unknown, origin: string, receivedAtMs: number): ApiCall | Rejection {
   return checkTimed(formatOf(value)?.fieldsOf(value as Line, origin) ?? value, receivedAtMs);
 }
+
+/** Decodes a record that brings its parsed value along. */
+export const decodeValue: Decode = (record, receivedAtMs) => checkObject((record as Framed).value, record.origin, receivedAtMs);
 
 /** checkCall where a time may be written as text. */
 export function checkTimed(value: unknown, receivedAtMs: number): ApiCall | Rejection {

@@ -3,10 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type * as grpc from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
-import type { Decode, Incoming } from '../core/source.ts';
 import { lineOfEntry } from '../gateways/envoy-entry.ts';
+import { framedValue } from '../gateways/frame.ts';
 import { type Line, objectOf } from '../gateways/json-format.ts';
-import { decodeNdjson } from '../gateways/ndjson.ts';
+import { decodeValue } from '../gateways/ndjson.ts';
 import { CALL_HEADER, readFacts } from './asked-call.ts';
 import type { GrpcService } from './grpc.ts';
 import type { HttpSource } from './http-source.ts';
@@ -18,25 +18,20 @@ export interface AccessLogOptions {
   onLost(entries: number): void;
 }
 
-const decode: Decode = decodeNdjson;
-
 export function accessLogService({ post, onLost }: AccessLogOptions): GrpcService {
   const file = join(packageRoot, 'service', 'gateways', 'access-log.proto');
   const proto = loadSync(file, { longs: Number, defaults: false });
   // Names entries without an id of their own; another start gives others.
   const name = `envoy-${randomBytes(6).toString('hex')}`;
   let count = 0;
-  const recordOf = (entry: Line): Incoming => ({
-    bytes: Buffer.from(JSON.stringify(lineOfEntry(entry, factsOf(entry)))),
-    origin: `${name}:${++count}`,
-  });
+  const recordOf = (entry: Line) => framedValue(lineOfEntry(entry, factsOf(entry)), `${name}:${++count}`);
   const StreamAccessLogs: grpc.handleClientStreamingCall<Line, object> = (stream, reply) => {
     stream.on('data', (message: Line) => {
       const entries = objectOf(message.httpLogs).logEntry;
       if (!Array.isArray(entries) || entries.length === 0) return;
       // One lot after the other, so that Envoy has to wait.
       stream.pause();
-      post(entries.map(recordOf), decode)
+      post(entries.map(recordOf), decodeValue)
         .catch(() => onLost(entries.length))
         .finally(() => stream.resume());
     });

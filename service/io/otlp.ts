@@ -5,14 +5,14 @@ import { loadSync } from '@grpc/proto-loader';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type TSchema, Type } from 'typebox';
 import { AssayError } from '../core/errors.ts';
-import type { Decode, Incoming } from '../core/source.ts';
+import { framedValue } from '../gateways/frame.ts';
 import type { Line } from '../gateways/json-format.ts';
-import { checkObject } from '../gateways/ndjson.ts';
+import { decodeValue } from '../gateways/ndjson.ts';
 import { recordsOf, spansOf } from '../gateways/otel.ts';
 import type { GrpcService } from './grpc.ts';
 import type { HttpSource } from './http-source.ts';
 import { packageRoot } from './package-root.ts';
-import { mediaTypeOf } from './post-body.ts';
+import { MAX_BODY_RECORDS, mediaTypeOf } from './post-body.ts';
 
 const PROTO = loadSync(join(packageRoot, 'service', 'gateways', 'otlp.proto'), { longs: String, bytes: String });
 type Method = grpc.MethodDefinition<object, object>;
@@ -39,14 +39,6 @@ const SIGNALS: readonly Signal[] = [
   },
 ];
 
-const MAX_LINES = 10_000;
-
-interface LineRecord extends Incoming {
-  readonly line: Line;
-}
-
-const decode: Decode = (record, receivedAtMs) => checkObject((record as LineRecord).line, record.origin, receivedAtMs);
-
 /**
  * Each is kept as the flat line that it became, so that it can be read again.
  *
@@ -54,10 +46,11 @@ const decode: Decode = (record, receivedAtMs) => checkObject((record as LineReco
  * @throws AssayError ASSAY_OVERLOADED, ASSAY_REQUEST_INVALID where there are over 10,000
  */
 async function take(lines: readonly Line[], post: HttpSource['post']): Promise<{ rejected: number; errorMessage: string }> {
-  if (lines.length > MAX_LINES) throw new AssayError('ASSAY_REQUEST_INVALID', `more than ${MAX_LINES} records at once`);
+  if (lines.length > MAX_BODY_RECORDS)
+    throw new AssayError('ASSAY_REQUEST_INVALID', `more than ${MAX_BODY_RECORDS} records at once`);
   if (lines.length === 0) return { rejected: 0, errorMessage: '' };
-  const records = lines.map((line, i): LineRecord => ({ line, origin: `otlp[${i}]`, bytes: Buffer.from(JSON.stringify(line)) }));
-  const { rejections } = await post(records, decode);
+  const records = lines.map((line, i) => framedValue(line, `otlp[${i}]`));
+  const { rejections } = await post(records, decodeValue);
   const [first] = rejections;
   return { rejected: rejections.length, errorMessage: first ? `${first.rejected} ${first.detail}` : '' };
 }

@@ -4,8 +4,8 @@ import { reject } from '../core/api-call.ts';
 import { AssayError } from '../core/errors.ts';
 import type { Decode, Incoming } from '../core/source.ts';
 import { decodeAvro, frameAvro } from '../gateways/avro-container.ts';
-import { type Emit, type Frame, type Framed, frameLines, viewBuffer, withFaults } from '../gateways/frame.ts';
-import { checkObject, decodeNdjson } from '../gateways/ndjson.ts';
+import { type Emit, type Frame, type Framed, framedValue, frameLines, viewBuffer, withFaults } from '../gateways/frame.ts';
+import { decodeNdjson, decodeValue } from '../gateways/ndjson.ts';
 
 export const MAX_BODY_RECORDS = 10_000;
 export const CLOUD_EVENT_TYPE = 'dev.assay.api-call';
@@ -19,8 +19,6 @@ interface BodyType {
   split(bytes: Buffer, emit: Emit): void;
   readonly decode: Decode;
 }
-
-const decodeValue: Decode = (record, receivedAtMs) => checkObject((record as Framed).value, record.origin, receivedAtMs);
 
 const LINES: BodyType = { split: framedBy(frameLines), decode: decodeNdjson };
 const JSON_VALUES: BodyType = { split: splitJson, decode: decodeValue };
@@ -103,13 +101,8 @@ function splitJson(bytes: Buffer, emit: Emit): void {
   const value = parseJson(bytes);
   const elements = Array.isArray(value) ? value : [value];
   elements.forEach((element, index) => {
-    emit(framedValue(element, index, element));
+    emit(framedValue(element, originOf(index)));
   });
-}
-
-/** The bytes are written anew, once: who waits for the record is found by them. */
-function framedValue(value: unknown, index: number, original: unknown, fault: Framed['fault'] = null): Framed {
-  return { bytes: Buffer.from(JSON.stringify(original)), origin: originOf(index), fault, value };
 }
 
 function splitEvents(bytes: Buffer, emit: Emit): void {
@@ -126,13 +119,14 @@ function emitEvents(events: readonly unknown[], emit: Emit): void {
 
 /** A CloudEvent 1.0 in structured mode: `data` is the ApiCall, whose `id` and `time` may be left to the event. */
 function openEvent(event: unknown, index: number): Framed {
-  const fail = (detail: string) => framedValue(null, index, event, reject('ASSAY_CALL_BAD_FIELD', detail));
-  if (!isObject(event)) return framedValue(null, index, event, reject('ASSAY_CALL_NOT_OBJECT', 'the event is no object'));
+  const fail = (detail: string) => framedValue(null, originOf(index), event, reject('ASSAY_CALL_BAD_FIELD', detail));
+  if (!isObject(event))
+    return framedValue(null, originOf(index), event, reject('ASSAY_CALL_NOT_OBJECT', 'the event is no object'));
   const { specversion, type, data } = event;
   if (specversion !== '1.0') return fail('specversion must be 1.0');
   if (type !== CLOUD_EVENT_TYPE) return fail(`type must be ${CLOUD_EVENT_TYPE}`);
   if (!isObject(data)) return fail('data must be an ApiCall as a JSON object');
-  return framedValue({ ...data, id: data.id ?? event.id, time: data.time ?? event.time }, index, event);
+  return framedValue({ ...data, id: data.id ?? event.id, time: data.time ?? event.time }, originOf(index), event);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
