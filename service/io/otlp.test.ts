@@ -135,12 +135,23 @@ test('log records tell the same, and so does one under the names of our own log'
   const reply = await send(t, post, { resourceLogs: [{ scopeLogs: [{ logRecords }] }] }, {}, '/v1/logs');
   assert.deepEqual([reply.statusCode, reply.json()], [200, {}]);
   assert.deepEqual(
-    calls.map(({ id, path, query, time }) => [id, path, query, time]),
+    calls.map(({ id, path, query, time }) => [id.replace(/-[0-9a-f]{16}\[/, '['), path, query, time]),
     [
       ['otlp[0]', '/v1/orders', 'a=1', START],
       ['x7', '/a', 'b=1', START],
     ],
   );
+});
+
+test('log records without a span are other calls in another request', async (t) => {
+  const { calls, post } = taking();
+  const record = (timeUnixNano: string) => ({
+    resourceLogs: [{ scopeLogs: [{ logRecords: [{ ...NEW, timeUnixNano, spanId: '' }] }] }],
+  });
+  for (const time of [NEW.startTimeUnixNano, NEW.endTimeUnixNano, NEW.startTimeUnixNano])
+    await send(t, post, record(time), {}, '/v1/logs');
+  const [one, other, again] = calls.map(({ id }) => id);
+  assert.ok(one !== other && one === again, `${one} ${other} ${again}`);
 });
 
 /** As an exporter writes it. */

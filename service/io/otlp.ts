@@ -12,7 +12,7 @@ import { recordsOf, spansOf } from '../gateways/otel.ts';
 import type { GrpcService } from './grpc.ts';
 import type { HttpSource } from './http-source.ts';
 import { packageRoot } from './package-root.ts';
-import { MAX_BODY_RECORDS, mediaTypeOf } from './post-body.ts';
+import { MAX_BODY_RECORDS, mediaTypeOf, originsIn } from './post-body.ts';
 
 const PROTO = loadSync(join(packageRoot, 'service', 'gateways', 'otlp.proto'), { longs: String, bytes: String });
 type Method = grpc.MethodDefinition<object, object>;
@@ -49,7 +49,12 @@ async function take(lines: readonly Line[], post: HttpSource['post']): Promise<{
   if (lines.length > MAX_BODY_RECORDS)
     throw new AssayError('ASSAY_REQUEST_INVALID', `more than ${MAX_BODY_RECORDS} records at once`);
   if (lines.length === 0) return { rejected: 0, errorMessage: '' };
-  const records = lines.map((line, i) => framedValue(line, `otlp[${i}]`));
+  const unnamed = lines.map((line) => framedValue(line, ''));
+  const originOf = originsIn(
+    'otlp',
+    unnamed.map(({ bytes }) => bytes),
+  );
+  const records = unnamed.map((record, i) => ({ ...record, origin: originOf(i) }));
   const { rejections } = await post(records, decodeValue);
   const [first] = rejections;
   return { rejected: rejections.length, errorMessage: first ? `${first.rejected} ${first.detail}` : '' };

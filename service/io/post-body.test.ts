@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import avro, { type Schema } from 'avsc';
 import fc from 'fast-check';
 import { isRejection } from '../core/api-call.ts';
-import { ApiCallSchema } from '../core/contracts.ts';
+import { type ApiCall, ApiCallSchema } from '../core/contracts.ts';
 import { bodyTypes, CLOUD_EVENT_TYPE, MAX_BODY_RECORDS, splitBody } from './post-body.ts';
 
 const NOW = Date.UTC(2026, 0, 1);
@@ -25,13 +25,14 @@ function event(data: unknown, fields: object = {}): object {
   };
 }
 
-/** `origin id` of what is accepted, `origin code` of what is not. */
+/** `origin id` of what is accepted, `origin code` of what is not; without the body's hash. */
 function outcome(body: unknown, contentType: string): string[] {
   const bytes = Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
   const { records, decode } = splitBody(bytes, contentType);
   return records.map((record) => {
     const decoded = decode(record, NOW);
-    return `${record.origin} ${isRejection(decoded) ? decoded.rejected : decoded.id}`;
+    assert.match(record.origin, /^body-[0-9a-f]{16}\[\d+\]$/);
+    return `${record.origin.replace(/-\w+/, '')} ${isRejection(decoded) ? decoded.rejected : decoded.id}`;
   });
 }
 
@@ -61,6 +62,19 @@ test('NDJSON, under each of its names', () => {
     'body[0] ASSAY_CALL_TOO_LARGE',
     'body[1] b',
   ]);
+});
+
+test('lines without an id are other calls in another body, and the same ones in a body that is sent again', () => {
+  const line = (ts: number) =>
+    JSON.stringify({ logger: 'http.log.access', ts, request: { client_ip: '192.0.2.7', method: 'GET' } });
+  const idsOf = (body: string) => {
+    const { records, decode } = splitBody(Buffer.from(body), 'application/x-ndjson');
+    return records.map((record) => (decode(record, NOW) as ApiCall).id);
+  };
+  const twice = `${line(1)}\n${line(1)}\n`;
+  assert.deepEqual(idsOf(twice), idsOf(twice));
+  const ids = [...idsOf(twice), ...idsOf(`${line(2)}\n`), ...idsOf(line(3))];
+  assert.equal(new Set(ids).size, 4);
 });
 
 test('a JSON array, or one object', () => {
