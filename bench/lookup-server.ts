@@ -41,7 +41,8 @@ function createBare() {
   const server = fastify({ logger: false });
   const store = new VerdictStore();
   store.put(verdict);
-  const { body, headers } = store.get('bench')!;
+  const { body, headers: list } = store.get('bench')!;
+  const headers = Object.fromEntries(list);
   server.get('/verdict', (_request, reply) =>
     reply.headers({ ...headers, 'content-type': 'application/json; charset=utf-8' }).send(body),
   );

@@ -47,7 +47,7 @@ async function start(): Promise<Bench> {
     ...{ stages, watch, metrics, denied },
     ask(id, uri, headers = {}) {
       const said = ask({ headers: questionOf(id, uri, headers) }, deps, (error) => assert.fail(String(error)));
-      return [said.status, said.headers['x-assay-decision']];
+      return [said.status, new Map(said.headers).get('x-assay-decision')];
     },
     tell(id, uri, status, headers = {}) {
       const client = { ...NOBODY, clientIp: ADDRESS, userAgent: headers['user-agent'] ?? TOOL };

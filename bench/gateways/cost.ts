@@ -55,7 +55,7 @@ function millisOf(text: string): number {
   return Number(number) * UNITS[unit!]!;
 }
 
-const YES: Answer = { status: 200, result: 'allow', headers: {} };
+const YES: Answer = { status: 200, result: 'allow', headers: [] };
 
 /** Say yes to everybody, in each dialect, and nothing else. */
 async function openStubs() {

@@ -26,7 +26,10 @@ const ENVOY = GATEWAYS.find(({ name }) => name === 'Envoy, gRPC')!;
 const YES: Answer = {
   status: 200,
   result: 'allow',
-  headers: { 'x-assay-verdict': 'good', 'x-assay-subject': 'Bearer 1f6f75781bd0c57a' },
+  headers: [
+    ['x-assay-verdict', 'good'],
+    ['x-assay-subject', 'Bearer 1f6f75781bd0c57a'],
+  ],
 };
 const LINE_LIMIT_MS = 10_000;
 

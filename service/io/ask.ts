@@ -2,13 +2,13 @@
  * What a gateway is answered, in whatever dialect it asks. Whoever asks is a gateway and is believed: it has to set or
  * clear all that is read here, since what it hands on from its own client is the client's word.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { LIMITS } from '../core/api-call.ts';
 import { AssayError } from '../core/errors.ts';
 import type { ClientAttributes, Identifier, Identity } from '../core/identify.ts';
-import { type AuthzResult, type Metrics, stalenessHeader } from './metrics.ts';
-import type { StoredVerdict, VerdictStore } from './verdict-store.ts';
+import { type AuthzResult, type Metrics, STALENESS_HEADER, stalenessOf } from './metrics.ts';
+import type { HeaderList, StoredVerdict, VerdictStore } from './verdict-store.ts';
 
 /** Verdicts on calls that were asked about and not told of yet. */
 export interface EarlyVerdicts {
@@ -62,8 +62,10 @@ export function attributesOf(headers: IncomingHttpHeaders, subjectSalt: string):
 }
 
 function subjectOf(credential: string, salt: string): string {
+  const bytes = Buffer.allocUnsafe(Buffer.byteLength(salt) + credential.length);
   // Node reads header bytes as Latin-1; written back as such they are the bytes that were sent.
-  return createHash('sha256').update(salt).update(credential, 'latin1').digest('hex').slice(0, SUBJECT_DIGITS);
+  bytes.write(credential, bytes.write(salt), 'latin1');
+  return hash('sha256', bytes, 'hex').slice(0, SUBJECT_DIGITS);
 }
 
 function textOf(value: string | string[] | undefined): string | null {
@@ -86,12 +88,12 @@ function cut(text: string): string {
   return text.length > LIMITS.stringChars ? text.slice(0, LIMITS.stringChars) : text;
 }
 
-const NO_VERDICT = { 'x-assay-reasons': 'no-verdict' };
+const NO_VERDICT: HeaderList = [['x-assay-reasons', 'no-verdict']];
 
 export interface Answer {
   readonly status: 200 | 403;
   readonly result: AuthzResult;
-  readonly headers: Record<string, string>;
+  readonly headers: HeaderList;
 }
 
 /**
@@ -107,13 +109,17 @@ export function answer(headers: IncomingHttpHeaders, { store, identifier, early,
   const held = stored?.denies ? stored : (early?.get(identity.clientId) ?? stored);
   const said = answerOf(held, now());
   if (attributes.subject === null) return said;
-  return { ...said, headers: { ...said.headers, 'x-assay-subject': `${attributes.authScheme} ${attributes.subject}` } };
+  return withHeader(said, 'x-assay-subject', `${attributes.authScheme} ${attributes.subject}`);
+}
+
+function withHeader({ status, result, headers }: Answer, name: string, value: string): Answer {
+  return { status, result, headers: [...headers, [name, value]] };
 }
 
 function answerOf(stored: StoredVerdict | null, now: number): Answer {
   if (stored === null) return { status: 200, result: 'unknown', headers: NO_VERDICT };
   if (stored.verdict.expiresAt <= now)
-    return { status: 200, result: 'expired', headers: { ...stored.headers, 'x-assay-expired': 'true' } };
+    return withHeader({ status: 200, result: 'expired', headers: stored.headers }, 'x-assay-expired', 'true');
   if (stored.denies) return { status: 403, result: 'deny', headers: stored.headers };
   return { status: 200, result: stored.verdict.action === 'deny' ? 'shadow' : 'allow', headers: stored.headers };
 }
@@ -121,7 +127,7 @@ function answerOf(stored: StoredVerdict | null, now: number): Answer {
 /** What is said where something went wrong here: the request may pass. */
 export function openAnswer(error: unknown): Answer {
   const code = error instanceof AssayError ? error.code : 'ASSAY_INTERNAL';
-  return { status: 200, result: 'error', headers: { 'x-assay-reasons': code } };
+  return { status: 200, result: 'error', headers: [['x-assay-reasons', code]] };
 }
 
 /** How a gateway asks. */
@@ -142,6 +148,6 @@ export function ask({ headers, isShadow }: Question, deps: AskDeps, onFault: (er
     said = openAnswer(error);
   }
   deps.metrics.decisions[said.result]++;
-  const staleness = stalenessHeader(deps.metrics);
-  return staleness ? { ...said, headers: { ...said.headers, ...staleness } } : said;
+  const staleness = stalenessOf(deps.metrics);
+  return staleness === null ? said : withHeader(said, STALENESS_HEADER, staleness);
 }

@@ -53,8 +53,8 @@ async function start(t: TestContext, answer: Answer): Promise<Bench> {
 }
 
 const HEADERS = { 'x-assay-verdict': 'bad', 'x-assay-score': '0.9900' };
-const DENIED: Answer = { status: 403, result: 'deny', headers: HEADERS };
-const ALLOWED: Answer = { status: 200, result: 'allow', headers: { 'x-assay-verdict': 'good' } };
+const DENIED: Answer = { status: 403, result: 'deny', headers: Object.entries(HEADERS) };
+const ALLOWED: Answer = { status: 200, result: 'allow', headers: [['x-assay-verdict', 'good']] };
 
 const questionOf = (headers: Record<string, string>, change: object = {}) => ({
   attributes: { source: { address: { socket_address: { address: '192.0.2.7' } } }, request: { http: { headers } }, ...change },

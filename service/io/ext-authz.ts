@@ -69,7 +69,7 @@ function fingerprintOf(certificate: string, onFault?: (error: Error) => void): s
 }
 
 function responseOf({ status, headers }: Answer): object {
-  const options = Object.entries(headers).map(([key, value]) => ({ header: { key, value }, append_action: OVERWRITE }));
+  const options = headers.map(([key, value]) => ({ header: { key, value }, append_action: OVERWRITE }));
   const dynamic_metadata = { fields: metadataOf(headers) };
   if (status === 200) return { status: { code: OK }, ok_response: { headers: options }, dynamic_metadata };
   const denied_response = { status: { code: status }, headers: options };
@@ -80,5 +80,5 @@ const PREFIX = 'x-assay-';
 
 /** `verdict` for `x-assay-verdict` and so on. */
 function metadataOf(headers: Answer['headers']): Record<string, { stringValue: string }> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.slice(PREFIX.length), { stringValue: value }]));
+  return Object.fromEntries(headers.map(([name, value]) => [name.slice(PREFIX.length), { stringValue: value }]));
 }

@@ -5,7 +5,7 @@ import type { VerdictName } from '../core/contracts.ts';
 import { AssayError } from '../core/errors.ts';
 import type { ClientAttributes, Identifier } from '../core/identify.ts';
 import { createVerdictStream, STREAM_LIMITS, type StreamLimits } from './http-stream.ts';
-import { type Metrics, stalenessHeader } from './metrics.ts';
+import { type Metrics, STALENESS_HEADER, stalenessOf } from './metrics.ts';
 import type { StoredVerdict, VerdictStore } from './verdict-store.ts';
 
 export interface LookupDeps {
@@ -88,9 +88,10 @@ export async function addLookups(app: FastifyInstance, deps: LookupDeps, errors:
       const stored = store.get(request.params.clientId);
       if (stored === null) throw new AssayError('ASSAY_CLIENT_UNKNOWN');
       if (stored.verdict.expiresAt <= now()) reply.header('x-assay-expired', 'true');
-      const staleness = stalenessHeader(metrics);
-      if (staleness) reply.headers(staleness);
-      return reply.headers(stored.headers).type(JSON_TYPE).send(stored.body);
+      const staleness = stalenessOf(metrics);
+      if (staleness !== null) reply.header(STALENESS_HEADER, staleness);
+      for (const [name, value] of stored.headers) reply.header(name, value);
+      return reply.type(JSON_TYPE).send(stored.body);
     },
   );
 

@@ -20,7 +20,7 @@ import { jsonSchemaOf } from '../core/avro-schema.ts';
 import { ApiCallSchema, LabelSchema, VerdictSchema } from '../core/contracts.ts';
 import { AssayError, type ErrorCode } from '../core/errors.ts';
 import { type AskDeps, ask } from './ask.ts';
-import { addAuthz, createAuthz, isAuthz } from './http-authz.ts';
+import { addAuthz, answerAtOnce, answerWithin, createAuthz, isAuthz } from './http-authz.ts';
 import { addCrowdSec, type CrowdSecDeps } from './http-crowdsec.ts';
 import { addIntake, type IntakeDeps } from './http-intake.ts';
 import { addLookups, type LookupDeps } from './http-lookup.ts';
@@ -111,9 +111,17 @@ const NO_SNIFFING = { 'x-content-type-options': 'nosniff' };
 
 /** Builds the app; it holds no port until it's told to listen. */
 export function createHttp(deps: HttpDeps): FastifyInstance {
-  const answerAuthz = createAuthz(deps);
+  const seconds = new HttpSeconds(deps.metrics.registry);
+  let isClosing = false;
+  const answerAuthz = createAuthz({
+    ...deps,
+    seconds,
+    onFault: (err) => app.log.error({ err }, 'authz failed open'),
+    isClosing: () => isClosing,
+  });
+  const answerRequest = answerWithin(answerAuthz);
   const onFault = (error: FastifyError | AssayError, request: FastifyRequest, reply: FastifyReply) => {
-    if (isAuthz(request.url)) answerAuthz(request, reply, error);
+    if (isAuthz(request.url)) answerRequest(request, reply);
     else sendError(error, request, reply);
   };
   const app = fastify({
@@ -128,16 +136,19 @@ export function createHttp(deps: HttpDeps): FastifyInstance {
     frameworkErrors: onFault as NonNullable<FastifyServerOptions['frameworkErrors']>,
     clientErrorHandler: answerBrokenRequest,
   }) as unknown as FastifyInstance;
+  // One for all: to make one for each request took as long as to answer it.
+  app.log.child = () => app.log as never;
   app.setValidatorCompiler(TypeBoxValidatorCompiler);
   app.setErrorHandler(onFault);
   for (const schema of [ApiCallSchema, VerdictSchema, LabelSchema]) app.addSchema({ $id: schema.name, ...jsonSchemaOf(schema) });
   app.addSchema(ErrorBody);
   app.addHook('preClose', async () => {
+    isClosing = true;
     setTimeout(() => app.server.closeAllConnections(), CLOSE_GRACE_MS).unref();
   });
-  const seconds = new HttpSeconds(deps.metrics.registry);
+  answerAtOnce(app.server, answerAuthz);
   void app.register(swagger, OPEN_API);
-  void app.register((scope) => addAuthz(scope, answerAuthz, seconds));
+  void app.register((scope) => addAuthz(scope, answerRequest));
   void app.register(async (scope) => {
     measure(scope, seconds);
     scope.setNotFoundHandler((request, reply) => onFault(new AssayError('ASSAY_NOT_FOUND'), request, reply));

@@ -31,10 +31,12 @@ export interface Staleness {
   ms(): number | null;
 }
 
-/** The same in seconds, as a header. */
-export function stalenessHeader({ staleness }: Pick<Metrics, 'staleness'>): Record<string, string> | null {
+export const STALENESS_HEADER = 'x-assay-staleness';
+
+/** The same in seconds, as the header says it. */
+export function stalenessOf({ staleness }: Pick<Metrics, 'staleness'>): string | null {
   const ms = staleness.ms();
-  return ms === null ? null : { 'x-assay-staleness': (ms / 1000).toFixed(1) };
+  return ms === null ? null : (ms / 1000).toFixed(1);
 }
 
 /** Counts one rejection under its code. */

@@ -73,7 +73,14 @@ const question = (streamId: number, args: [string, SpopValue][], message = 'ask'
   const name = Buffer.from([message.length, ...Buffer.from(message), args.length]);
   return writeFrame(FRAME.notify, { streamId, frameId: 1 }, Buffer.concat([name, writeList(args)]));
 };
-const DENIED: Answer = { status: 403, result: 'deny', headers: { 'x-assay-verdict': 'bad', 'x-assay-score': '0.99' } };
+const DENIED: Answer = {
+  status: 403,
+  result: 'deny',
+  headers: [
+    ['x-assay-verdict', 'bad'],
+    ['x-assay-score', '0.99'],
+  ],
+};
 
 test('questions that come at once and in pieces are answered each under its own number', async (t) => {
   const { open, asked } = await start(t, DENIED);

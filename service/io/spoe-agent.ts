@@ -162,6 +162,6 @@ const PREFIX = 'x-assay-';
 
 /** `verdict` for `x-assay-verdict` and so on, and `denies`. */
 function variablesOf({ status, headers }: Answer): [string, SpopValue][] {
-  const variables = Object.entries(headers).map(([name, value]): [string, SpopValue] => [name.slice(PREFIX.length), value]);
+  const variables = headers.map(([name, value]): [string, SpopValue] => [name.slice(PREFIX.length), value]);
   return [...variables, ['denies', status === 403]];
 }

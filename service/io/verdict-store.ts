@@ -4,11 +4,14 @@ import { Oldest } from '../core/oldest.ts';
 import type { Standing } from '../core/verdict.ts';
 import { VerdictArena } from '../core/verdict-arena.ts';
 
+/** Names in lower case, each with its value: one more is sooner added to a list than to a copy of an object. */
+export type HeaderList = readonly (readonly [name: string, value: string])[];
+
 export interface StoredVerdict {
   readonly verdict: Verdict;
   /** The verdict as JSON. */
   readonly body: string;
-  readonly headers: Record<string, string>;
+  readonly headers: HeaderList;
   /** Whether a gateway is to turn the client away, unless the verdict has expired. */
   readonly denies: boolean;
 }
@@ -20,7 +23,7 @@ class Stored implements StoredVerdict {
   #explain: (() => Verdict) | null;
   #verdict: Verdict;
   #body: string | null = null;
-  #headers: Record<string, string> | null = null;
+  #headers: HeaderList | null = null;
 
   constructor(verdict: Verdict, explain: (() => Verdict) | null) {
     this.plain = verdict;
@@ -46,7 +49,7 @@ class Stored implements StoredVerdict {
     return this.#body;
   }
 
-  get headers(): Record<string, string> {
+  get headers(): HeaderList {
     this.#headers ??= headersOf(this.verdict);
     return this.#headers;
   }
@@ -239,15 +242,13 @@ const MAX_HEADER_REASONS = 3;
 /** For gateways and applications that can act on these; in shadow nobody is to. */
 const TOLD_ACTIONS: ReadonlySet<Verdict['action']> = new Set(['throttle', 'challenge']);
 
-function headersOf({ verdict, score, reasons, id, action, mode }: Verdict): Record<string, string> {
-  return {
-    ...(mode === 'live' && TOLD_ACTIONS.has(action) ? { 'x-assay-action': action } : {}),
-    'x-assay-verdict': verdict,
-    'x-assay-score': score === null ? '' : score.toFixed(4),
-    'x-assay-reasons': reasons
-      .slice(0, MAX_HEADER_REASONS)
-      .map(({ name }) => name)
-      .join(','),
-    'x-assay-decision': id,
-  };
+function headersOf({ verdict, score, reasons, id, action, mode }: Verdict): HeaderList {
+  const told = reasons.slice(0, MAX_HEADER_REASONS).map(({ name }) => name);
+  return [
+    ...(mode === 'live' && TOLD_ACTIONS.has(action) ? [['x-assay-action', action] as const] : []),
+    ['x-assay-verdict', verdict],
+    ['x-assay-score', score === null ? '' : score.toFixed(4)],
+    ['x-assay-reasons', told.join(',')],
+    ['x-assay-decision', id],
+  ];
 }
