@@ -39,12 +39,14 @@ interface Load {
   readonly p99: number;
 }
 
-/** @throws Error where an answer is no 2xx */
-async function load(port: number): Promise<Load> {
+/** @throws Error where an answer is no 2xx, or none of the application's */
+async function load(port: number, application: Application): Promise<Load> {
+  const before = application.answered;
   const headers = ['-H', `user-agent: ${GOOD.agent}`];
   const options = ['-t1', `-c${CONNECTIONS}`, `-d${flags.seconds}s`, '--latency', ...headers];
   const { stdout } = await run('wrk', [...options, `http://127.0.0.1:${port}/v1/orders/7`]);
-  if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(stdout);
+  const answers = Number(/(\d+) requests in/.exec(stdout)![1]);
+  if (/Non-2xx|Socket errors/.test(stdout) || application.answered - before < answers) throw new Error(stdout);
   return { perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)![1]), p99: millisOf(/^ +99% +(\S+)$/m.exec(stdout)![1]!) };
 }
 
@@ -59,7 +61,8 @@ const YES: Answer = { status: 200, result: 'allow', headers: [] };
 
 /** Say yes to everybody, in each dialect, and nothing else. */
 async function openStubs() {
-  const http = createServer((_request, response) => response.writeHead(204).end());
+  // Envoy, the only one to ask below the path, takes 204 for a denial that it is to pass on.
+  const http = createServer(({ url }, response) => response.writeHead(url === '/v1/authz' ? 204 : 200).end());
   http.keepAliveTimeout = 60_000;
   const [host, ask] = ['127.0.0.1', () => YES];
   const [spoe, grpc] = [await openSpoeAgent({ host, port: 0, ask }), await openGrpc(host, 0, [extAuthzService({ ask })])];
@@ -70,6 +73,22 @@ async function listen(server: Server): Promise<number> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return (server.address() as AddressInfo).port;
+}
+
+interface Application {
+  readonly port: number;
+  /** Requests so far. */
+  answered: number;
+}
+
+async function openApplication(): Promise<Application> {
+  const server = createServer((_request, response) => {
+    application.answered++;
+    response.end('{"id":7}');
+  });
+  server.keepAliveTimeout = 60_000;
+  const application = { port: await listen(server), answered: 0 };
+  return application;
 }
 
 const WAYS = ['assay', 'stub', 'none'] as const;
@@ -83,7 +102,12 @@ interface Cost {
   readonly p99: Readonly<Record<'stub' | 'none', ReturnType<typeof spreadOf>>>;
 }
 
-async function measure(gateway: Gateway, asked: Readonly<Record<Way, Asked>>, application: number, root: string): Promise<Cost> {
+async function measure(
+  gateway: Gateway,
+  asked: Readonly<Record<Way, Asked>>,
+  application: Application,
+  root: string,
+): Promise<Cost> {
   const started: Started[] = [];
   const ports = {} as Record<Way, number>;
   try {
@@ -91,12 +115,18 @@ async function measure(gateway: Gateway, asked: Readonly<Record<Way, Asked>>, ap
       const folder = join(root, `${gateway.name.replaceAll(/\W+/g, '-')}-${way}`);
       mkdirSync(folder);
       ports[way] = await findPort();
-      install(gateway, folder, { ...asked[way], application, plain: ports[way], tls: await findPort() }, way === 'none');
+      install(
+        gateway,
+        folder,
+        { ...asked[way], application: application.port, plain: ports[way], tls: await findPort() },
+        way === 'none',
+      );
       started.push(...(await startGateway(gateway, folder, ports[way])));
     }
     const loads: Record<Way, Load[]> = { assay: [], stub: [], none: [] };
-    for (const way of WAYS) await load(ports[way]);
-    for (let round = 0; round < Number(flags.rounds); round++) for (const way of WAYS) loads[way].push(await load(ports[way]));
+    for (const way of WAYS) await load(ports[way], application);
+    for (let round = 0; round < Number(flags.rounds); round++)
+      for (const way of WAYS) loads[way].push(await load(ports[way], application));
     const ratio = (name: keyof Load, to: Way) => spreadOf(loads.assay.map((each, i) => each[name] / loads[to][i]![name]));
     const ratios = (name: keyof Load) => ({ stub: ratio(name, 'stub'), none: ratio(name, 'none') });
     return { gateway: gateway.name, throughput: ratios('perSecond'), p99: ratios('p99') };
@@ -111,9 +141,7 @@ async function main(): Promise<void> {
   const root = mkdtempSync(join(tmpdir(), 'assay-cost-'));
   chmodSync(root, 0o755);
   const assay = await Assay.open(root);
-  const server = createServer((_request, response) => response.end('{"id":7}'));
-  server.keepAliveTimeout = 60_000;
-  const application = await listen(server);
+  const application = await openApplication();
   try {
     await teach(assay);
     // Nobody reads the log: what is measured is the question.

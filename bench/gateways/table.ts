@@ -38,12 +38,13 @@ const ENVOY: Omit<Gateway, 'name' | 'files' | 'dialect'> = {
     ...['-c', join(folder, 'envoy.yaml'), '--log-level', 'error', '--concurrency', '1', '--disable-hot-restart'],
     ...['--file-flush-interval-msec', '200'],
   ],
-  silence: [[/ {10}- name: envoy\.filters\.http\.ext_authz\n(?: {12}.*\n)+/g, '']],
+  silence: [[/ {10}- name: envoy\.filters\.http\.(?:ext_authz|lua)\n(?: {12}.*\n)+/g, '']],
   log: 'assay.log',
   speaksTls: true,
   saysWhich: true,
-  remembers: false,
+  remembers: true,
 };
+const ENVOY_MEMORY = { 'assay.lua': 'envoy/assay.lua' };
 
 const HAPROXY: Omit<Gateway, 'name' | 'files' | 'dialect'> = {
   needs: { apt: ['haproxy'] },
@@ -75,8 +76,8 @@ export const GATEWAYS: readonly Gateway[] = [
     saysWhich: true,
     remembers: true,
   },
-  { name: 'Envoy, HTTP', files: { 'envoy.yaml': 'envoy/envoy.yaml' }, dialect: 'http', ...ENVOY },
-  { name: 'Envoy, gRPC', files: { 'envoy.yaml': 'envoy/envoy-grpc.yaml' }, dialect: 'grpc', ...ENVOY },
+  { name: 'Envoy, HTTP', files: { 'envoy.yaml': 'envoy/envoy.yaml', ...ENVOY_MEMORY }, dialect: 'http', ...ENVOY },
+  { name: 'Envoy, gRPC', files: { 'envoy.yaml': 'envoy/envoy-grpc.yaml', ...ENVOY_MEMORY }, dialect: 'grpc', ...ENVOY },
   {
     name: 'HAProxy, SPOE',
     files: { 'haproxy.cfg': 'haproxy/haproxy.cfg', 'assay-spoe.conf': 'haproxy/assay-spoe.conf' },
@@ -147,6 +148,6 @@ export const GATEWAYS: readonly Gateway[] = [
     speaksTls: true,
     warmsUp: true,
     saysWhich: true,
-    remembers: false,
+    remembers: true,
   },
 ];

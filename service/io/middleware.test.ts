@@ -12,13 +12,17 @@ const BAD = 'sqlmap/1.7';
 
 /** A server of Assay to which one client is bad. */
 async function startAssay(t: TestContext): Promise<string> {
+  return (await openAssay(t)).url;
+}
+
+async function openAssay(t: TestContext): Promise<{ url: string; close(): Promise<void> }> {
   const { app, store, observer } = createTestApp(t);
   store.put(
     verdictOf({
       clientId: observer.identifier.find(attributesOf({ 'x-real-ip': '127.0.0.1', 'user-agent': BAD }, 'salt')).clientId,
     }),
   );
-  return app.listen({ host: '127.0.0.1', port: 0 });
+  return { url: await app.listen({ host: '127.0.0.1', port: 0 }), close: () => app.close() };
 }
 
 async function listen(t: TestContext, server: Server): Promise<string> {
@@ -64,6 +68,15 @@ for (const [name, start] of Object.entries(APPLICATIONS)) {
     const url = await start(t, { url: await startAssay(t), budgetMs: 1000, isShadow: true });
     const [status, headers] = await get(url, BAD);
     assert.deepEqual([status, headers!['x-assay-verdict']], [200, 'bad']);
+  });
+
+  test(`${name}: while Assay is away, whom it denied stays out, and nobody else`, async (t) => {
+    const assay = await openAssay(t);
+    const [url, unaware] = [await start(t, { url: assay.url, budgetMs: 1000 }), await start(t, { url: assay.url })];
+    assert.equal((await get(url, BAD))[0], 403);
+    await assay.close();
+    const [denied, good, other] = [await get(url, BAD), await get(url, 'okhttp/4'), await get(unaware, BAD)];
+    assert.deepEqual([denied[0], good[0], other[0]], [403, 200, 200]);
   });
 
   test(`${name}: whatever Assay does, requests pass in time`, async (t) => {

@@ -2,7 +2,16 @@
  * The question as middleware, for applications that are their own gateway: `import { assayExpress } from 'assay/middleware'`. The
  * same rules as for every gateway: nobody waits longer than the budget, only a 403 denies, and the client's word counts for nothing.
  */
-import { Agent, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, request as send } from 'node:http';
+import { hash } from 'node:crypto';
+import {
+  Agent,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type RequestOptions,
+  type ServerResponse,
+  request as send,
+} from 'node:http';
+import { RecentMap } from '../core/recent-map.ts';
 
 export interface AssayOptions {
   /** Of Assay, such as `http://127.0.0.1:8080`. */
@@ -20,6 +29,9 @@ const ASKED = ['user-agent', 'authorization', 'x-api-key'] as const;
 const OURS = 'x-assay-';
 const BUDGET_MS = 20;
 const MAX_CONNECTIONS = 64;
+/** How long a denial holds where Assay does not answer: as it says itself, by stale-if-error. */
+const KEEP_MS = 300_000;
+const MAX_KEPT = 20_000;
 
 export interface Said {
   readonly isDenied: boolean;
@@ -28,8 +40,9 @@ export interface Said {
 }
 
 const OPEN: Said = { isDenied: false, headers: {} };
+const OUT: Said = { isDenied: true, headers: {} };
 
-/** Asks about a request; never throws, and answers open where Assay doesn't. */
+/** Asks about a request; never throws. Where Assay does not answer, only those are denied whom it denied in the last five minutes. */
 export type Ask = (request: IncomingMessage) => Promise<Said>;
 
 /** @throws TypeError where `url` is none */
@@ -38,22 +51,37 @@ export function createAsk({ url, budgetMs = BUDGET_MS, isShadow = false, address
   const agent = new Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS });
   const at = { host: hostname, port, path: isShadow ? '/v1/shadow' : '/v1/authz', agent };
   const address = addressOf ?? (({ socket }: IncomingMessage) => socket.remoteAddress ?? '');
-  return (request) =>
-    new Promise((resolve) => {
-      const sent = send({ ...at, headers: questionOf(request.headers, address(request)), timeout: budgetMs });
-      const timer = setTimeout(() => sent.destroy(), budgetMs);
-      const end = (said: Said) => {
-        clearTimeout(timer);
-        resolve(said);
-      };
-      sent.once('response', (response) => {
-        response.resume();
-        end(readAnswer(response));
-      });
-      sent.on('error', () => end(OPEN));
-      sent.once('close', () => end(OPEN));
-      sent.end();
+  const kept = new RecentMap<number>(MAX_KEPT);
+  return async (request) => {
+    const question = questionOf(request.headers, address(request));
+    const said = await sendQuestion({ ...at, headers: question }, budgetMs);
+    if (said?.isDenied) kept.set(keyOf(question), Date.now() + KEEP_MS);
+    return said ?? ((kept.peek(keyOf(question)) ?? 0) > Date.now() ? OUT : OPEN);
+  };
+}
+
+/** @returns null where there is no answer in time, or none of use */
+function sendQuestion(question: RequestOptions, budgetMs: number): Promise<Said | null> {
+  return new Promise((resolve) => {
+    const sent = send({ ...question, timeout: budgetMs });
+    const timer = setTimeout(() => sent.destroy(), budgetMs);
+    const end = (said: Said | null) => {
+      clearTimeout(timer);
+      resolve(said);
+    };
+    sent.once('response', (response) => {
+      response.resume();
+      end(readAnswer(response));
     });
+    sent.on('error', () => end(null));
+    sent.once('close', () => end(null));
+    sent.end();
+  });
+}
+
+/** No credential is kept. */
+function keyOf(question: Record<string, string>): string {
+  return hash('sha256', JSON.stringify(question), 'base64');
 }
 
 function questionOf(headers: IncomingHttpHeaders, address: string): Record<string, string> {
@@ -65,8 +93,8 @@ function questionOf(headers: IncomingHttpHeaders, address: string): Record<strin
   return question;
 }
 
-function readAnswer({ statusCode, headers }: IncomingMessage): Said {
-  if (statusCode !== 200 && statusCode !== 403) return OPEN;
+function readAnswer({ statusCode, headers }: IncomingMessage): Said | null {
+  if (statusCode !== 200 && statusCode !== 403) return null;
   const said = Object.entries(headers).filter(
     (each): each is [string, string] => each[0].startsWith(OURS) && typeof each[1] === 'string',
   );

@@ -7,7 +7,11 @@ import jakarta.annotation.PostConstruct;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
+import java.util.Collections;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -47,6 +51,10 @@ public class AssayFilter implements GlobalFilter, Ordered {
   private static final List<String> ASKED =
       List.of("user-agent", "authorization", "x-api-key", "accept", "accept-encoding", "accept-language", "content-type", "referer");
   private static final Answer OPEN = new Answer(0, new HttpHeaders());
+  private static final Answer OUT = new Answer(HttpStatus.FORBIDDEN.value(), new HttpHeaders());
+  /** How long a denial holds where Assay does not answer. */
+  private static final long KEEP_MS = 300_000;
+  private static final int MAX_KEPT = 20_000;
 
   private record Answer(int status, HttpHeaders headers) {}
 
@@ -54,6 +62,13 @@ public class AssayFilter implements GlobalFilter, Ordered {
   private final WebClient assay;
   /** Not where no URL is set: then it only tells. */
   private final boolean asks;
+  /** Whom Assay turned away, and until when they stay out should it be away. */
+  private final Map<String, Long> kept = Collections.synchronizedMap(new LinkedHashMap<>() {
+    @Override
+    protected boolean removeEldestEntry(Map.Entry<String, Long> eldest) {
+      return size() > MAX_KEPT;
+    }
+  });
 
   public AssayFilter(@Value("${assay.url}") String url) {
     asks = !url.isEmpty();
@@ -94,7 +109,33 @@ public class AssayFilter implements GlobalFilter, Ordered {
         .exchangeToMono(said -> said.releaseBody().thenReturn(new Answer(said.statusCode().value(), said.headers().asHttpHeaders())))
         .timeout(PATIENCE)
         .onErrorReturn(OPEN)
+        .map(answer -> remembered(request, answer))
         .publishOn(loopOf(request));
+  }
+
+  /** What was said, or else what was said last where that was a denial. */
+  private Answer remembered(ServerHttpRequest request, Answer answer) {
+    if (answer.status() == HttpStatus.OK.value()) return answer;
+    var key = keyOf(request);
+    var now = System.currentTimeMillis();
+    if (answer.status() == HttpStatus.FORBIDDEN.value()) {
+      kept.remove(key);
+      kept.put(key, now + KEEP_MS);
+      return answer;
+    }
+    return kept.getOrDefault(key, 0L) > now ? OUT : OPEN;
+  }
+
+  /** Of the client, without its credential. */
+  private static String keyOf(ServerHttpRequest request) {
+    try {
+      var hash = MessageDigest.getInstance("SHA-256");
+      for (var name : List.of("user-agent", "authorization", "x-api-key"))
+        hash.update((request.getHeaders().getFirst(name) + "\n").getBytes(StandardCharsets.UTF_8));
+      return addressOf(request) + " " + HexFormat.of().formatHex(hash.digest());
+    } catch (NoSuchAlgorithmException error) {
+      throw new IllegalStateException(error);
+    }
   }
 
   /** The client's own thread: what a WebSocket's client sends at once would be lost on the way from another one. */
@@ -151,7 +192,7 @@ public class AssayFilter implements GlobalFilter, Ordered {
     line.put("cookie", headers.containsKey("cookie") ? "1" : "");
     line.put("connection", connection[0]);
     line.put("subject", said.getFirst("x-assay-subject"));
-    line.put("asked", answer.status() == 0 ? "" : said.getFirst("x-assay-verdict") + said.getFirst("x-assay-reasons"));
+    line.put("asked", said.isEmpty() ? "" : said.getFirst("x-assay-verdict") + said.getFirst("x-assay-reasons"));
     try {
       LOG.info(json.writeValueAsString(line));
     } catch (JsonProcessingException error) {
