@@ -43,6 +43,7 @@ export function optionsOf(brokers: string, group: string, isKeyed: boolean): Kaf
     verdicts: name('verdicts'),
     labels: name('labels'),
     deadLetters: name('letters'),
+    questions: null,
   };
   return { brokers: [brokers], group, topics, wireFormat: 'confluent', registryUrl: '' };
 }
@@ -63,6 +64,7 @@ export function environmentOf({ brokers, group, topics }: KafkaOptions, dataFold
     KAFKA_VERDICTS_TOPIC: topics.verdicts,
     KAFKA_LABELS_TOPIC: topics.labels,
     KAFKA_DEAD_LETTERS_TOPIC: topics.deadLetters,
+    ASSAY_EARLY: String(topics.questions !== null),
   };
 }
 

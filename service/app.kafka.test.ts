@@ -10,6 +10,8 @@ import kafkajs, { type Message } from 'kafkajs';
 import { loadCalls } from '../datasets/simulator/simulator.ts';
 import { type App, createApp } from './app.ts';
 import { type Config, readConfig } from './config.ts';
+import { checkCall, isRejection } from './core/api-call.ts';
+import { callOf } from './core/calls.test.data.ts';
 import type { ApiCall, Verdict } from './core/contracts.ts';
 import { encodeCall } from './io/avro.ts';
 import { topicEnv, topicNames } from './io/kafka.test.data.ts';
@@ -255,6 +257,58 @@ for (const isKeyed of [false, true])
     await deleteCalls(options);
     await assert.rejects(replay(config, longest[0]!.id), { code: 'ASSAY_REPLAY_IMPOSSIBLE' });
   });
+
+const ATTACKER = { clientIp: '203.0.113.9', userAgent: 'sqlmap/1.7.2#stable (https://sqlmap.org)' };
+const attack = (i: number) => `/v1/items?id=${encodeURIComponent(`17' UNION SELECT ${i},NULL--`)}`;
+const MOST_QUESTIONS = 300;
+const EARLY_ID = /\.early$/;
+
+for (const isKeyed of [false, true])
+  test(`what any process is asked counts with the one that holds the client, calls ${isKeyed ? 'keyed' : 'routed'}`, async (t) => {
+    const { config, options } = await open(t, { isKeyed });
+    const servers = [await start(config), await start({ ...config, ASSAY_DATA: `${config.ASSAY_DATA}-2` })];
+    for (const server of servers) t.after(server.stop);
+    const producer = createClient(options).producer({ createPartitioner, allowAutoTopicCreation: false });
+    await producer.connect();
+    t.after(() => producer.disconnect());
+    const tell = (ids: readonly number[], status: number) => {
+      const calls = ids.map((i) => callOf({ ...ATTACKER, id: `q${i}`, time: Date.now(), path: attack(i), query: null, status }));
+      const messages = calls.map((call) => ({ key: call.clientIp, value: encodeCall(checked(call)) }));
+      return producer.send({ topic: options.topics.calls, messages });
+    };
+    const ask = async ({ app }: Running, i: number) => {
+      const said = `id=q${i};method=GET;protocol=HTTP/1.1;cookie=;host=api.example;uri=${attack(i)}`;
+      const headers = { 'x-real-ip': ATTACKER.clientIp, 'user-agent': ATTACKER.userAgent, 'x-assay-call': said };
+      const { statusCode, headers: answer } = await app.http.inject({ url: '/v1/authz', headers });
+      return statusCode === 403 && EARLY_ID.test(String(answer['x-assay-decision']));
+    };
+    const count = async (result: string) => {
+      const texts = await Promise.all(servers.map(async ({ app }) => (await app.http.inject('/metrics')).body));
+      const line = new RegExp(`^assay_questions_total\\{result="${result}"\\} (\\d+)`, 'm');
+      return texts.reduce((sum, text) => sum + Number(line.exec(text)![1]), 0);
+    };
+    await tell([0, 1], 500);
+    await until(servers[0]!, async () => (await countCalls(servers[0]!)) + (await countCalls(servers[1]!)) === 2);
+    const asked: number[] = [];
+    for (const isDenied = [false, false]; !isDenied.every(Boolean); await sleep(10)) {
+      const i = 2 + asked.length;
+      assert.ok(i < MOST_QUESTIONS, `denied: ${isDenied}`);
+      asked.push(i);
+      isDenied[i % 2] ||= await ask(servers[i % 2]!, i);
+    }
+    await tell(asked, 200);
+    await until(servers[0]!, async () => (await countCalls(servers[0]!)) + (await countCalls(servers[1]!)) === 2 + asked.length);
+    await until(servers[0]!, async () => (await count('told')) === (await count('taken')));
+    assert.ok((await count('taken')) > 0);
+    for (const server of servers) await until(server, async () => !(await ask(server, 0)));
+  });
+
+/** As a reader has it. */
+function checked(call: ApiCall): ApiCall {
+  const fit = checkCall(call, Date.now());
+  assert.ok(!isRejection(fit));
+  return fit;
+}
 
 /** As retention does once they are old. */
 async function deleteCalls(options: KafkaOptions): Promise<void> {

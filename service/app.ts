@@ -8,7 +8,8 @@ import type { Verdict } from './core/contracts.ts';
 import { AssayError } from './core/errors.ts';
 import type { Decision } from './core/provenance.ts';
 import type { Source } from './core/source.ts';
-import { type EarlyWatch, watchQuestions } from './early-watch.ts';
+import { type Lookout, lookAhead } from './early-lookout.ts';
+import { watchQuestions } from './early-watch.ts';
 import { unlessAborted } from './io/abort.ts';
 import { createDialects } from './io/dialects.ts';
 import { DiskStore } from './io/disk-store.ts';
@@ -22,7 +23,7 @@ import { splitBody } from './io/post-body.ts';
 import { createTailSource } from './io/tail.ts';
 import { kafkaOptions } from './kafka-options.ts';
 import { startKafkaWork, type Task, Tasks, type WorkParts } from './kafka-work.ts';
-import { runPipeline, type ScoringStages, type Stages } from './pipeline.ts';
+import { runPipeline, type Stages } from './pipeline.ts';
 import { createStages } from './stages.ts';
 import { linkToPrimary } from './workers.ts';
 
@@ -46,7 +47,7 @@ export async function createApp(config: Config): Promise<App> {
   const posted = createHttpSource({ maxWaiting: config.ASSAY_HTTP_QUEUE });
   let readiness = { ready: false, detail: 'starting' };
   const watch = config.ASSAY_CROWDSEC_KEYS ? watchAddresses(config, scoring) : null;
-  const early = config.ASSAY_EARLY && !config.KAFKA_BROKERS ? watchEarly(scoring, metrics, (text) => http.log.info(text)) : null;
+  const early = config.ASSAY_EARLY ? watchQuestions({ counts: metrics.questions, now: Date.now }) : null;
   const asking = {
     ...(early ? { early } : {}),
     store: scoring.store,
@@ -92,9 +93,9 @@ export async function createApp(config: Config): Promise<App> {
         const inputs = [posted, ...tailedSources(config, disk, http), ...recordedSources(config, disk, http)].map((source) =>
           measured(source, metrics),
         );
-        const parts = { config, scoring, metrics, disk, population, log: http.log };
+        const parts = { config, scoring, metrics, disk, population, early, log: http.log };
         readiness = { ready: false, detail: 'reading the verdicts' };
-        const work = kafka ? await startKafkaWork(kafka, inputs, parts, signal) : embeddedWork(inputs, parts, { watch, early });
+        const work = kafka ? await startKafkaWork(kafka, inputs, parts, signal) : embeddedWork(inputs, parts, watch);
         if (!signal.aborted) {
           readiness = { ready: true, detail: 'serving' };
           if (primary) await listen();
@@ -164,23 +165,23 @@ async function runAll(signal: AbortSignal, tasks: readonly Task[]): Promise<void
   if (fault) throw fault.reason;
 }
 
-interface Watches {
-  readonly watch: AddressWatch | null;
-  readonly early: EarlyWatch | null;
-}
-
-function watchEarly(stages: ScoringStages, { questions }: Metrics, log: (text: string) => void): EarlyWatch {
-  const onDenied = ({ id, reasons }: Verdict) => log(`${id} is denied by what was only asked: ${reasons[0]?.text ?? ''}`);
-  return watchQuestions({ stages, counts: questions, onDenied });
+function lookHere({ early, scoring, metrics, log }: WorkParts): Lookout | null {
+  if (!early) return null;
+  const { observer } = scoring;
+  const lookout = lookAhead({ stages: scoring, observer, counts: metrics.questions, onForeseen: early.hold, log });
+  early.handTo(lookout);
+  return lookout;
 }
 
 /** Everything in this process: state and verdicts on its disk. */
-function embeddedWork(inputs: readonly Source[], { scoring, disk, metrics }: WorkParts, { watch, early }: Watches): Task[] {
+function embeddedWork(inputs: readonly Source[], parts: WorkParts, watch: AddressWatch | null): Task[] {
+  const { scoring, disk, metrics } = parts;
+  const lookout = lookHere(parts);
   const stages: Stages = {
     ...scoring,
     onCall(call, clientId) {
       watch?.onCall(call, clientId);
-      early?.onCall(call);
+      lookout?.tell(call.id);
     },
     onVerdict(verdict) {
       metrics.verdicts.inc({ verdict: verdict.verdict });

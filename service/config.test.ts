@@ -39,6 +39,7 @@ const DEFAULTS: Config = {
   KAFKA_VERDICTS_TOPIC: 'verdicts',
   KAFKA_LABELS_TOPIC: 'labels',
   KAFKA_DEAD_LETTERS_TOPIC: 'assay-dead-letters',
+  KAFKA_QUESTIONS_TOPIC: 'assay-questions',
   KAFKA_WIRE_FORMAT: 'auto',
   KAFKA_SASL_MECHANISM: '',
   KAFKA_USERNAME: '',

@@ -48,6 +48,10 @@ export const ConfigSchema = Type.Object({
   KAFKA_VERDICTS_TOPIC: text('Topic of the verdicts', 'verdicts'),
   KAFKA_LABELS_TOPIC: text('Topic of the labels', 'labels'),
   KAFKA_DEAD_LETTERS_TOPIC: text('Topic of the dead letters', 'assay-dead-letters'),
+  KAFKA_QUESTIONS_TOPIC: text(
+    "Topic of gateways' questions, on their way to whoever holds the client; with ASSAY_EARLY",
+    'assay-questions',
+  ),
   KAFKA_WIRE_FORMAT: Type.Enum(['auto', 'confluent', 'bare'], { default: 'auto', description: 'How calls are written' }),
   KAFKA_SASL_MECHANISM: Type.Enum(['', 'PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'], {
     default: '',

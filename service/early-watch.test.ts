@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readConfig } from './config.ts';
 import type { Verdict } from './core/contracts.ts';
 import { EARLY } from './core/early.ts';
+import { type Lookout, lookAhead } from './early-lookout.ts';
 import { type EarlyWatch, watchQuestions } from './early-watch.ts';
 import { type AskDeps, ask } from './io/ask.ts';
 import { readAskedCall } from './io/asked-call.ts';
@@ -18,8 +19,11 @@ const LOOK_MS = 60;
 interface Bench {
   readonly stages: ScoringStages;
   readonly watch: EarlyWatch;
+  readonly lookout: Lookout;
   readonly metrics: Metrics;
+  /** Each verdict by which a client is denied, and what is said of it. */
   readonly denied: Verdict[];
+  readonly log: string[];
   /** @returns the status and the id of the decision */
   ask(id: string, uri: string, headers?: Record<string, string>): [number, string | undefined];
   /** The call's log line, with that status. */
@@ -30,7 +34,16 @@ async function start(): Promise<Bench> {
   const stages = await createStages(readConfig({}));
   const metrics = createMetrics(stages.observer, stages.store);
   const denied: Verdict[] = [];
-  const watch = watchQuestions({ stages, counts: metrics.questions, onDenied: (verdict) => denied.push(verdict) });
+  const log: string[] = [];
+  const watch = watchQuestions({ counts: metrics.questions, now: Date.now });
+  const lookout = lookAhead({
+    ...{ stages, observer: stages.observer, counts: metrics.questions, log: { info: (text: string) => log.push(text) } },
+    onForeseen(clientId, foreseen) {
+      watch.hold(clientId, foreseen);
+      if (foreseen?.verdict.action === 'deny') denied.push(foreseen.explain());
+    },
+  });
+  watch.handTo(lookout);
   const deps: AskDeps = {
     ...stages,
     identifier: stages.observer.identifier,
@@ -44,7 +57,7 @@ async function start(): Promise<Bench> {
     'x-assay-call': `id=${id};method=GET;protocol=HTTP/1.1;cookie=;host=api.example;uri=${uri}`,
   });
   return {
-    ...{ stages, watch, metrics, denied },
+    ...{ stages, watch, lookout, metrics, denied, log },
     ask(id, uri, headers = {}) {
       const said = ask({ headers: questionOf(id, uri, headers) }, deps, (error) => assert.fail(String(error)));
       return [said.status, new Map(said.headers).get('x-assay-decision')];
@@ -55,7 +68,7 @@ async function start(): Promise<Bench> {
       assert.ok(call && 'path' in call);
       const told = { ...call, status, responseBytes: 180, durationMs: 2 };
       stages.observer.observe(told);
-      watch.onCall(told);
+      lookout.tell(told.id);
     },
   };
 }
@@ -67,7 +80,7 @@ const NOBODY = {
 const attack = (i: number) => `/v1/items?id=${encodeURIComponent(`17' UNION SELECT ${i},NULL--`)}`;
 
 test('what was told of a few calls and asked about more is enough to deny, before the log lines come', async (t) => {
-  const { ask, tell, watch, stages, denied, metrics } = await start();
+  const { ask, tell, watch, stages, denied, log, metrics } = await start();
   t.after(() => watch.close());
   for (let i = 0; i < 2; i++) {
     assert.equal(ask(`a${i}`, attack(i))[0], 200);
@@ -78,7 +91,8 @@ test('what was told of a few calls and asked about more is enough to deny, befor
   const [status, decision] = ask('a30', attack(30));
   assert.equal(status, 403);
   assert.match(decision!, /\.early$/);
-  assert.equal(denied.length, 1);
+  assert.equal(log.length, 1);
+  assert.match(log[0]!, /\.early is denied by what was only asked: \w/);
   assert.ok(denied[0]!.reasons.length > 0 && denied[0]!.calls > 8);
   const { clientId } = denied[0]!;
   assert.equal(stages.store.get(clientId), null, 'nothing is kept of it');

@@ -1,13 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { isRejection } from './core/api-call.ts';
-import type { ApiCall, Verdict } from './core/contracts.ts';
-import { EARLY, EarlyCalls, isChargeable } from './core/early.ts';
+import { type AskedCall, EARLY, isChargeable } from './core/early.ts';
 import type { ClientAttributes, Identity } from './core/identify.ts';
+import type { Foreseen, Lookout } from './early-lookout.ts';
 import type { EarlyVerdicts } from './io/ask.ts';
 import { CALL_HEADER, readAskedCall } from './io/asked-call.ts';
 import type { EarlyResult } from './io/metrics.ts';
 import { type StoredVerdict, storedOf } from './io/verdict-store.ts';
-import { type Decided, decideAll, type ScoringStages } from './pipeline.ts';
 
 interface Question {
   readonly headers: IncomingHttpHeaders;
@@ -16,96 +15,78 @@ interface Question {
 }
 
 export interface EarlyWatch extends EarlyVerdicts {
-  onCall(call: ApiCall): void;
+  /** From now on questions are looked at there, until the watch closes it; before that they are answered and no more. */
+  handTo(lookout: Omit<Lookout, 'tell'>): void;
+  /** Keeps what is foreseen, null for nothing any more. */
+  hold(clientId: string, foreseen: Foreseen | null): void;
   close(): void;
 }
 
 export interface EarlyWatchOptions {
-  readonly stages: ScoringStages;
   /** Questions by what became of them. */
   readonly counts: Record<EarlyResult, number>;
-  /** Told of each client that is denied by what it only asked. */
-  onDenied(verdict: Verdict): void;
+  /** Ms since 1970. */
+  now(): number;
 }
 
-/** Questions that came together are looked at together; none waits for that. */
+/** Questions that came together are read together, once they are answered. */
 const GATHER_MS = 10;
-const LAPSE_MS = 5000;
 const MAX_GATHERED = 10_000;
+const LAPSE_MS = 5000;
 
-/** What clients are on the way to do, by what gateways ask, until their log lines come. */
-export function watchQuestions({ stages, counts, onDenied }: EarlyWatchOptions): EarlyWatch {
-  const calls = new EarlyCalls(stages.observer);
-  const verdicts = new Map<string, StoredVerdict>();
+/** Where gateways ask: takes in what they say of the calls, and holds what is foreseen of the clients. */
+export function watchQuestions({ counts, now }: EarlyWatchOptions): EarlyWatch {
+  const verdicts = new Map<string, { readonly stored: StoredVerdict; readonly until: number }>();
+  let lookout: Omit<Lookout, 'tell'> | null = null;
   let gathered: Question[] = [];
   let timer: NodeJS.Timeout | null = null;
   const lapsing = setInterval(lapse, LAPSE_MS).unref();
 
   function ask(headers: IncomingHttpHeaders, client: ClientAttributes, identity: Identity): void {
     if (headers[CALL_HEADER] === undefined) return;
-    const isTaken = isChargeable(client, identity) && gathered.length < MAX_GATHERED && calls.hasRoom(identity.clientId);
+    const isTaken = isChargeable(client, identity) && gathered.length < MAX_GATHERED && lookout?.hasRoom(identity.clientId);
     if (!isTaken) {
       counts.skipped++;
       return;
     }
     gathered.push({ headers, client, identity });
-    schedule();
+    timer ??= setTimeout(read, GATHER_MS).unref();
   }
 
-  function schedule(): void {
-    timer ??= setTimeout(look, GATHER_MS).unref();
-  }
-
-  function look(): void {
+  function read(): void {
     timer = null;
-    takeAll();
-    const due = [];
-    for (const [clientId, snapshot] of calls.advance()) {
-      if (snapshot) due.push(snapshot);
-      else verdicts.delete(clientId);
-    }
-    if (due.length > 0) for (const decided of decideAll(due, stages)) hold(decided);
-  }
-
-  function takeAll(): void {
     const questions = gathered;
     gathered = [];
-    for (const question of questions) counts[take(question)]++;
+    const asked: AskedCall[] = questions.flatMap(({ headers, client, identity }) => {
+      const call = readAskedCall(headers, client, now());
+      return call === null || isRejection(call) ? [] : [{ call, identity }];
+    });
+    counts.rejected += questions.length - asked.length;
+    if (asked.length > 0) lookout?.take(asked);
   }
 
-  function take({ headers, client, identity }: Question): 'taken' | 'skipped' | 'rejected' {
-    const call = readAskedCall(headers, client, stages.now());
-    if (call === null || isRejection(call)) return 'rejected';
-    return calls.ask({ call, identity }) ? 'taken' : 'skipped';
-  }
-
-  function hold({ verdict, explain }: Decided): void {
-    const early = (whole: Verdict): Verdict => ({ ...whole, id: `${whole.id}.early` });
-    const stored = storedOf(early(verdict), () => early(explain()));
-    if (stored.denies && !verdicts.get(verdict.clientId)?.denies) onDenied(stored.verdict);
-    verdicts.set(verdict.clientId, stored);
-  }
-
-  function onCall({ id }: ApiCall): void {
-    // The log line may be faster than the moment for which questions are gathered.
-    takeAll();
-    if (!calls.tell(id)) return;
-    counts.told++;
-    schedule();
-  }
-
+  /** What was foreseen of calls that are not waited for any more; who foresaw it may be gone. */
   function lapse(): void {
-    counts.lapsed += calls.lapse(stages.now() - EARLY.waitMs);
-    schedule();
+    for (const [clientId, { until }] of verdicts) if (until <= now()) verdicts.delete(clientId);
   }
 
   return {
     ask,
-    get: (clientId) => verdicts.get(clientId) ?? null,
-    onCall,
+    handTo(next) {
+      lookout = next;
+    },
+    get(clientId) {
+      const held = verdicts.get(clientId);
+      return held && held.until > now() ? held.stored : null;
+    },
+    hold(clientId, foreseen) {
+      if (foreseen === null) verdicts.delete(clientId);
+      else verdicts.set(clientId, { stored: storedOf(foreseen.verdict, foreseen.explain), until: now() + EARLY.waitMs });
+    },
     close() {
       clearInterval(lapsing);
       if (timer) clearTimeout(timer);
+      lookout?.close();
     },
   };
 }

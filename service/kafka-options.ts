@@ -28,6 +28,7 @@ export function kafkaOptions(config: Config): KafkaOptions {
       verdicts: config.KAFKA_VERDICTS_TOPIC,
       labels: config.KAFKA_LABELS_TOPIC,
       deadLetters: config.KAFKA_DEAD_LETTERS_TOPIC,
+      questions: config.ASSAY_EARLY ? config.KAFKA_QUESTIONS_TOPIC : null,
     },
     wireFormat: config.KAFKA_WIRE_FORMAT,
     registryUrl: config.SCHEMA_REGISTRY_URL,

@@ -10,12 +10,15 @@ import { CohortPeers } from './core/cohort.ts';
 import type { ApiCall } from './core/contracts.ts';
 import { besideOf } from './core/dead-letter.ts';
 import { Identifier } from './core/identify.ts';
-import { createObserver } from './core/observe.ts';
+import { createObserver, type Preview } from './core/observe.ts';
 import type { DeadLetter, Delivery, Source } from './core/source.ts';
 import type { Standing } from './core/verdict.ts';
+import { type Lookout, lookAhead } from './early-lookout.ts';
+import type { EarlyWatch } from './early-watch.ts';
 import { unlessAborted } from './io/abort.ts';
 import type { DiskStore } from './io/disk-store.ts';
 import type { Copy, KafkaConnection, ScoringWork } from './io/kafka.ts';
+import { findPartitions } from './io/kafka-client.ts';
 import type { LogReader } from './io/kafka-log.ts';
 import { countRejection, type Metrics, type Population } from './io/metrics.ts';
 import type { ScoringStages } from './pipeline.ts';
@@ -27,7 +30,7 @@ export type Task = (stop: AbortSignal) => Promise<void>;
 /** The partitions' tasks that are this process's; without any, the clients of its one observer are counted. */
 export class Tasks implements Population {
   readonly #own: Population;
-  readonly #observers = new Map<number, Population>();
+  readonly #observers = new Map<number, StreamTask['observer']>();
   /** Of tasks that are not here any more. */
   #evictions = 0;
 
@@ -39,6 +42,13 @@ export class Tasks implements Population {
     this.#evictions += this.#observers.get(partition)?.evictions ?? 0;
     if (task) this.#observers.set(partition, task.observer);
     else this.#observers.delete(partition);
+  }
+
+  /** The one that holds the client, or will hold it; undefined where that is another process's, or not known. */
+  observerOf(clientId: string, partition: number | null): StreamTask['observer'] | undefined {
+    if (partition !== null) return this.#observers.get(partition);
+    for (const observer of this.#observers.values()) if (observer.has(clientId)) return observer;
+    return undefined;
   }
 
   get size(): number {
@@ -60,6 +70,7 @@ export interface WorkParts {
   readonly metrics: Metrics;
   readonly disk: DiskStore;
   readonly population: Tasks;
+  readonly early: EarlyWatch | null;
   readonly log: FastifyBaseLogger;
 }
 
@@ -77,10 +88,11 @@ export async function startKafkaWork(
   await unlessAborted(copy.caughtUp, signal);
   const { good, unsure, bad } = scoring.store.counts;
   log.info(`${good + unsure + bad} verdicts read from Kafka`);
+  const lookout = await shareQuestions(kafka, parts);
   const createIdentifier = (onLink: (change: Parameters<Identifier['restore']>[0]) => void) =>
     new Identifier({ ...observerOptions(config), onLink });
   return [
-    (stop) => kafka.score(scoringWork(kafka, parts, peers), stop),
+    (stop) => kafka.score(scoringWork(kafka, parts, peers, lookout), stop),
     (stop) => kafka.route({ createIdentifier, onRejection: ({ rejected }) => countRejection(metrics, rejected) }, stop),
     (stop) => kafka.followLabels((label) => disk.keepLabel(label), stop),
     (stop) => keepCopy(copy, stop),
@@ -107,6 +119,40 @@ function isNews({ time, calls, score, verdict }: Standing, held: Standing): bool
   return calls !== held.calls || score !== held.score || verdict !== held.verdict;
 }
 
+/** Questions go to whoever holds the client, who tells all processes whom they are not simply to let through. */
+async function shareQuestions(
+  kafka: KafkaConnection,
+  { config, early, scoring, metrics, population, log }: WorkParts,
+): Promise<Lookout | null> {
+  if (!early) return null;
+  const partitionOf = config.KAFKA_CALLS_KEYED ? () => null : findPartitions(kafka.partitions);
+  const observerOf = (clientId: string) => population.observerOf(clientId, partitionOf(clientId));
+  const told = new Set<string>();
+  const lookout = lookAhead({
+    stages: scoring,
+    observer: { preview: (clientId) => observerOf(clientId)?.preview(clientId) ?? NOTHING_FORESEEN },
+    counts: metrics.questions,
+    onForeseen(clientId, foreseen) {
+      const isTold = foreseen !== null && foreseen.verdict.action !== 'allow';
+      if (isTold) told.add(clientId);
+      else if (!told.delete(clientId)) return;
+      questions?.tell(clientId, isTold ? foreseen.explain() : null);
+    },
+    log,
+  });
+  const questions = await kafka.openQuestions({
+    isOwn: (clientId) => observerOf(clientId) !== undefined,
+    onAsked: lookout.take,
+    onForeseen: (clientId, verdict) => early.hold(clientId, verdict && { verdict, explain: () => verdict }),
+  });
+  if (!questions) return null;
+  early.handTo({ ...lookout, hasRoom: () => true, take: questions.pass });
+  return lookout;
+}
+
+/** Of a client that another process has taken over. */
+const NOTHING_FORESEEN: Preview = { add: () => null };
+
 /** Until `stop` aborts. */
 async function keepCopy(copy: LogReader, stop: AbortSignal): Promise<void> {
   await unlessAborted(copy.ended, stop);
@@ -117,6 +163,7 @@ function scoringWork(
   kafka: KafkaConnection,
   { config, scoring, metrics, population }: WorkParts,
   peers: CohortPeers,
+  lookout: Lookout | null,
 ): ScoringWork {
   const options = observerOptions(config);
   // The same whoever holds the partition: what is forgotten must not depend on that.
@@ -128,7 +175,10 @@ function scoringWork(
         ...scoring,
         identifies: config.KAFKA_CALLS_KEYED,
         createObserver: (hooks) => createObserver({ ...options, maxClients, peers: peers.besides(partition), ...hooks }),
-        onCall: () => metrics.calls.inc(),
+        onCall({ id }) {
+          metrics.calls.inc();
+          lookout?.tell(id);
+        },
         onVerdict: ({ verdict }) => metrics.verdicts.inc({ verdict }),
         onRejection: ({ rejected }) => countRejection(metrics, rejected),
         onLink: (change) => scoring.observer.identifier.restore(change),

@@ -145,7 +145,7 @@ export interface Decided {
  */
 export function decideAll(
   snapshots: readonly Snapshot[],
-  { classifier, context, standing, onVerdict }: ScoringStages,
+  { classifier, context, standing, onVerdict }: Pick<ScoringStages, 'classifier' | 'context' | 'standing' | 'onVerdict'>,
 ): Decided[] {
   const vectors = vectorsOf(snapshots, classifier.width);
   const newest = new Map<string, Decided>();

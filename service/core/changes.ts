@@ -24,7 +24,7 @@ export interface Changes {
 /** Calls of one partition in their order, and the state that they make; see `PartitionTask`. */
 export interface StreamTask {
   /** Of the clients that it holds. */
-  readonly observer: Pick<Observer, 'size' | 'evictions'>;
+  readonly observer: Pick<Observer, 'size' | 'evictions' | 'has' | 'preview'>;
   restore(entry: Entry): void;
   restored(committed: number | null): number | null;
   process(records: readonly Incoming[], decode: Decode): void;

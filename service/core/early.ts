@@ -6,6 +6,7 @@ import { isRejection } from './api-call.ts';
 import type { ApiCall } from './contracts.ts';
 import { type Identity, STRENGTH } from './identify.ts';
 import type { Observer, Preview, Snapshot } from './observe.ts';
+import { RecentMap } from './recent-map.ts';
 
 /** A call as far as it is known when a gateway asks: without an answer. */
 export interface AskedCall {
@@ -33,6 +34,8 @@ export const EARLY = {
   /** Of one client; the ones after that are not looked at until some of these are told of. */
   maxCalls: 64,
   maxClients: 20_000,
+  /** Calls of which it is remembered that they were told of before they were asked about. */
+  maxToldFirst: 20_000,
   /** A call that is not told of within this is no longer waited for. */
   waitMs: 60_000,
 } as const;
@@ -42,6 +45,8 @@ export class EarlyCalls {
   /** By clientId; the one that asked first comes first. */
   readonly #waiting = new Map<string, Waiting>();
   readonly #clientOf = new Map<string, string>();
+  /** Calls that were told of and had not been asked about. */
+  readonly #toldFirst = new RecentMap<true>(EARLY.maxToldFirst);
   /** Those that asked, or were told of, since `advance`. */
   readonly #changed = new Set<string>();
 
@@ -75,9 +80,14 @@ export class EarlyCalls {
   /** A call was told of. @returns whether it had been asked about */
   tell(id: string): boolean {
     const clientId = this.#clientOf.get(id);
-    if (clientId === undefined) return false;
-    this.#drop(clientId, id);
-    return true;
+    if (clientId === undefined) this.#toldFirst.set(id, true);
+    else this.#drop(clientId, id);
+    return clientId !== undefined;
+  }
+
+  /** Whether a call was told of, lately, before anyone asked about it. */
+  wasTold(id: string): boolean {
+    return this.#toldFirst.peek(id) !== undefined;
   }
 
   #drop(clientId: string, id: string): void {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findTopicFaults, mendCommand, planTopics, type TopicRole } from './topics.ts';
 
-const NAMES = { calls: 'c', routed: 'r', state: 's', shared: 'x', verdicts: 'v', labels: 'l', deadLetters: 'd' };
+const NAMES = { calls: 'c', routed: 'r', state: 's', shared: 'x', verdicts: 'v', labels: 'l', deadLetters: 'd', questions: 'q' };
 const planOf = (role: TopicRole) => planTopics(NAMES).find((plan) => plan.role === role)!;
 
 function faultsOf(role: TopicRole, settings: Record<string, string> | null) {
@@ -19,15 +19,16 @@ test('verdicts are compacted, labels stay, calls and dead letters lapse', () => 
   for (const role of ['calls', 'deadLetters'] as const) assert.ok(Number(planOf(role).settings['retention.ms']) > 0);
   assert.deepEqual(
     planTopics(NAMES, 3).map(({ partitions }) => partitions),
-    [3, 3, 3, 3, 3, 1, 1],
+    [3, 3, 3, 3, 3, 1, 1, 1],
   );
 });
 
 test('where producers key the calls by client there is no topic between', () => {
   assert.deepEqual(
     planTopics({ ...NAMES, routed: null }).map(({ role }) => role),
-    ['calls', 'state', 'shared', 'verdicts', 'labels', 'deadLetters'],
+    ['calls', 'state', 'shared', 'verdicts', 'labels', 'deadLetters', 'questions'],
   );
+  assert.equal(planTopics({ ...NAMES, questions: null }).at(-1)!.role, 'deadLetters');
 });
 
 test('what loses something later is a warning, what stops Assay is fatal', () => {
@@ -41,6 +42,7 @@ test('what loses something later is a warning, what stops Assay is fatal', () =>
     ['labels', { 'cleanup.policy': 'delete', 'retention.ms': '604800000' }, false],
     ['deadLetters', { 'cleanup.policy': 'compact' }, true],
     ['deadLetters', { 'max.message.bytes': '1000' }, false],
+    ['questions', { 'cleanup.policy': 'compact' }, false],
   ];
   for (const [role, settings, isFatal] of cases)
     assert.deepEqual(

@@ -1,10 +1,12 @@
 /** The Kafka topics that Assay needs: how they should be set up, and what goes wrong where they are not. */
 
-export type TopicRole = 'calls' | 'routed' | 'state' | 'shared' | 'verdicts' | 'labels' | 'deadLetters';
+export type TopicRole = 'calls' | 'routed' | 'state' | 'shared' | 'verdicts' | 'labels' | 'deadLetters' | 'questions';
 
-export interface TopicNames extends Readonly<Record<Exclude<TopicRole, 'routed'>, string>> {
+export interface TopicNames extends Readonly<Record<Exclude<TopicRole, 'routed' | 'questions'>, string>> {
   /** Where the calls go once it is known whose they are; null where producers key them by client themselves. */
   readonly routed: string | null;
+  /** What gateways ask, from whoever is asked to whoever holds the client; null where questions do not count. */
+  readonly questions: string | null;
 }
 
 /** Those of which a client's records all lie in the same partition, so that one process writes them. */
@@ -41,6 +43,9 @@ export const DEFAULT_REPLICATION = 3;
 const DAY_MS = 86_400_000;
 /** Of the largest dead letter, with its headers. */
 const LETTER_BYTES = 1_000_000;
+
+const MINUTES_10 = '600000';
+const QUESTIONS = { 'cleanup.policy': 'delete', 'retention.ms': MINUTES_10, 'segment.ms': MINUTES_10 };
 
 /** What is asked of a topic: judged, or worth a look. */
 export const SETTINGS: readonly string[] = ['cleanup.policy', 'retention.ms', 'max.message.bytes', 'min.insync.replicas'];
@@ -120,11 +125,20 @@ const RULES: Readonly<Record<TopicRole, readonly Rule[]>> = {
       harm: 'Kafka refuses a large letter, which stops everything',
     },
   ],
+  questions: [
+    {
+      setting: 'cleanup.policy',
+      wanted: 'delete',
+      isWrong: compacts,
+      isFatal: false,
+      harm: 'questions of one client share a key and are dropped, and what was asked long ago is kept',
+    },
+  ],
 };
 
 /**
- * What `--create` makes, in the order of the data's way. Labels and dead letters are few: one partition each. State that
- * nothing has changed for a week is of a client that has not come for a week.
+ * What `--create` makes, in the order of the data's way. Labels and dead letters are few, and questions are read by all processes
+ * and only at once: one partition each. State that nothing has changed for a week is of a client that has not come for a week.
  */
 export function planTopics(names: TopicNames, partitions = DEFAULT_PARTITIONS): TopicPlan[] {
   const days = (count: number, policy = 'delete') => ({ 'cleanup.policy': policy, 'retention.ms': String(count * DAY_MS) });
@@ -140,6 +154,7 @@ export function planTopics(names: TopicNames, partitions = DEFAULT_PARTITIONS): 
     // People's words do not lapse by themselves; each says until when it holds.
     plan('labels', names.labels, { 'cleanup.policy': 'delete', 'retention.ms': '-1' }, 1),
     plan('deadLetters', names.deadLetters, days(30), 1),
+    ...(names.questions === null ? [] : [plan('questions', names.questions, QUESTIONS, 1)]),
   ];
 }
 

@@ -65,6 +65,14 @@ function withoutRepeats(notice: (text: string) => void): (text: string) => void 
 /** Kafka's own partitioner: the same key goes to the same partition as with the Java client. */
 export const createPartitioner = kafkajs.Partitioners.DefaultPartitioner;
 
+/** Where it puts keys, of a topic of so many partitions. */
+export function findPartitions(partitions: number): (key: string) => number {
+  const anyBroker = { partitionErrorCode: 0, leader: 0, replicas: [], isr: [] };
+  const partitionMetadata = Array.from({ length: partitions }, (_, partitionId) => ({ ...anyBroker, partitionId }));
+  const find = createPartitioner();
+  return (key) => find({ topic: '', partitionMetadata, message: { key, value: null } });
+}
+
 /** What the client throws, under the code that tells the operator where to look; `error` itself where it is coded already. */
 export function kafkaError(doing: string, error: unknown): AssayError {
   if (error instanceof AssayError) return error;

@@ -12,6 +12,8 @@ export interface LogOptions {
   readonly topics: readonly string[];
   /** All by default. */
   readonly partitions?: readonly number[];
+  /** Whether only what is written from now on is read. */
+  readonly fromEnd?: boolean;
   /** Offsets to read of the one topic and partition that are given, both included; all by default. */
   readonly range?: { readonly from: number; readonly to: number };
   /** Messages of one partition in their order; what it takes holds up what comes behind. */
@@ -33,7 +35,9 @@ const FETCH_WAIT_MS = 100;
 
 /** @throws AssayError ASSAY_KAFKA_UNAVAILABLE, and so does `caughtUp` */
 export async function openLog(options: KafkaOptions, log: LogOptions): Promise<LogReader> {
-  const ends = await withKafka(`looking for the ends of ${log.topics.join(', ')}`, () => fetchLogEnds(options, log));
+  const ends: Ends = log.fromEnd
+    ? new Map()
+    : await withKafka(`looking for the ends of ${log.topics.join(', ')}`, () => fetchLogEnds(options, log));
   const reader = new Reader(options, log, ends);
   try {
     await reader.start();
@@ -128,7 +132,7 @@ class Reader implements LogReader {
     });
     await withKafka(`reading ${this.#log.topics.join(', ')}`, async () => {
       await this.#consumer.connect();
-      await this.#consumer.subscribe({ topics: [...this.#log.topics], fromBeginning: true });
+      await this.#consumer.subscribe({ topics: [...this.#log.topics], fromBeginning: !this.#log.fromEnd });
       await this.#consumer.run({ autoCommit: false, eachBatch: ({ batch }) => this.#onBatch(batch) });
     });
     if (this.#ends.size === 0) this.#reach();

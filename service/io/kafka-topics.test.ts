@@ -65,6 +65,7 @@ test('missing topics are an error that names the command; once created all is we
       [5, 1, 'compact'],
       [1, 1, 'delete'],
       [1, 1, 'delete'],
+      [1, 1, 'delete'],
     ],
   );
   assert.equal(seen[5]?.state?.settings?.['retention.ms'], '-1');
@@ -98,7 +99,7 @@ test('compacted dead letters are an error', async (t) => {
 
 test('the command shows what is wanted beside what is there', async (t) => {
   const options = optionsFor(t);
-  const { calls, routed, state, shared, verdicts, labels, deadLetters } = options.topics;
+  const { calls, routed, state, shared, verdicts, labels, deadLetters, questions } = options.topics;
   const config = readConfig({
     KAFKA_BROKERS: testBrokers(),
     KAFKA_CALLS_TOPIC: calls,
@@ -108,15 +109,16 @@ test('the command shows what is wanted beside what is there', async (t) => {
     KAFKA_VERDICTS_TOPIC: verdicts,
     KAFKA_LABELS_TOPIC: labels,
     KAFKA_DEAD_LETTERS_TOPIC: deadLetters,
+    KAFKA_QUESTIONS_TOPIC: questions!,
   });
   const before = await inspectTopics(config, null);
   assert.deepEqual(
     before.errors.map(({ code }) => code),
-    Array(7).fill('ASSAY_TOPIC_MISSING'),
+    Array(8).fill('ASSAY_TOPIC_MISSING'),
   );
   assert.match(formatTopics(before), /missing/);
   const after = await inspectTopics(config, { partitions: 2 });
-  assert.deepEqual([after.errors, after.warnings, after.created.length], [[], [], 7]);
+  assert.deepEqual([after.errors, after.warnings, after.created.length], [[], [], 8]);
   assert.match(formatTopics(after), /partitions 2 .*│ partitions 2, replicas 1/);
 });
 

@@ -10,6 +10,7 @@ export function topicNames(name: string): KafkaTopics {
     verdicts: `${name}-v`,
     labels: `${name}-l`,
     deadLetters: `${name}-d`,
+    questions: `${name}-q`,
   };
 }
 
@@ -24,5 +25,7 @@ export function topicEnv(topics: KafkaTopics): Record<string, string> {
     KAFKA_VERDICTS_TOPIC: topics.verdicts,
     KAFKA_LABELS_TOPIC: topics.labels,
     KAFKA_DEAD_LETTERS_TOPIC: topics.deadLetters,
+    KAFKA_QUESTIONS_TOPIC: topics.questions ?? '',
+    ASSAY_EARLY: String(topics.questions !== null),
   };
 }

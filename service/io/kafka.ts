@@ -17,12 +17,14 @@ import {
   withKafka,
 } from './kafka-client.ts';
 import { type LogReader, openLog } from './kafka-log.ts';
+import { openQuestions, type Questions, type QuestionsHandlers } from './kafka-questions.ts';
 import { type RouterOptions, runRouter } from './kafka-router.ts';
 import { createKafkaSink, inputOf, type KafkaSink } from './kafka-sink.ts';
 import { runStream, type StreamOptions } from './kafka-stream.ts';
 import { checkTopics } from './kafka-topics.ts';
 
 export type { KafkaOptions, KafkaTopics } from './kafka-client.ts';
+export type { Questions } from './kafka-questions.ts';
 
 export interface KafkaConnection extends Pick<KafkaSink, 'sendCalls' | 'bury' | 'close'> {
   /** How many partitions the clients are spread over. */
@@ -34,6 +36,8 @@ export interface KafkaConnection extends Pick<KafkaSink, 'sendCalls' | 'bury' | 
   /** Begins to keep a copy of what all processes share. */
   follow(copy: Copy): Promise<LogReader>;
   followLabels(onLabel: (label: Label) => void | Promise<void>, signal: AbortSignal): Promise<void>;
+  /** Null where questions do not count. */
+  openQuestions(handlers: QuestionsHandlers): Promise<Questions | null>;
 }
 
 export type ScoringWork = Pick<StreamOptions, 'createTask' | 'onTask' | 'onBatch' | 'onCommit' | 'commitMs'>;
@@ -44,18 +48,28 @@ export type RoutingWork = Pick<RouterOptions, 'createIdentifier' | 'onRejection'
  * @throws AssayError as `checkTopics` does, or ASSAY_REGISTRY_UNAVAILABLE, ASSAY_REGISTRY_REFUSED
  */
 export async function connectKafka(options: KafkaOptions): Promise<KafkaConnection> {
-  const { call: callId, verdict: verdictId } = await registerContracts(options);
+  const ids = await registerContracts(options);
   const partitions = await checkTopics(options);
-  const sink = await createKafkaSink({ ...options, callId });
+  const sink = await createKafkaSink({ ...options, callId: ids.call });
+  let questions: Questions | null = null;
   return {
     ...sink,
     partitions,
-    score: (work, signal) => runStream({ ...options, ...work, verdictId, topic: inputOf(options.topics) }, signal),
+    score: (work, signal) => runStream({ ...options, ...work, verdictId: ids.verdict, topic: inputOf(options.topics) }, signal),
     route: async (work, signal) => {
       if (options.topics.routed !== null) await runRouter({ ...options, ...work }, signal);
     },
     follow: (copy) => throughOutage('reading the verdicts', options, () => followShared(options, copy)),
     followLabels: (onLabel, signal) => followLabels(options, onLabel, sink.bury, signal),
+    async openQuestions(handlers) {
+      const topic = options.topics.questions;
+      questions = topic === null ? null : await openQuestions(options, topic, ids, handlers);
+      return questions;
+    },
+    async close() {
+      await questions?.close();
+      await sink.close();
+    },
   };
 }
 
