@@ -9,10 +9,10 @@ import {
   SpopFault,
   type SpopValue,
   takeFrame,
+  varint,
   writeFrame,
   writeList,
   writeVariables,
-  writeVarint,
 } from './spop.ts';
 
 const LIMIT = 65_536;
@@ -37,7 +37,8 @@ function encodeByTheBook(number: bigint): number[] {
 
 describe('SPOP', () => {
   it('writes numbers as its specification does', () => {
-    const check = (number: number) => assert.deepEqual([...writeVarint(number)], encodeByTheBook(BigInt(number)));
+    const check = (number: number) =>
+      assert.deepEqual([...Buffer.from(varint(number), 'latin1')], encodeByTheBook(BigInt(number)));
     for (const number of [0, 239, 240, 241, 2287, 2288, 264_431, 264_432, 33_818_864, 2 ** 40, 2 ** 52]) check(number);
     fc.assert(fc.property(fc.maxSafeNat(), check));
   });

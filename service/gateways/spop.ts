@@ -5,6 +5,7 @@
  * Source: HAProxy's doc/SPOE.txt, "3. SPOP specification".
  */
 import { isIPv4 } from 'node:net';
+import { viewBuffer } from './frame.ts';
 
 export const FRAME = {
   haproxyHello: 1,
@@ -61,8 +62,6 @@ const MAX_VARINT_BYTES = 10;
 
 const TYPE = { null: 0, bool: 1, int32: 2, uint32: 3, int64: 4, uint64: 5, ipv4: 6, ipv6: 7, string: 8, binary: 9 } as const;
 const TRUE = 0x10;
-const SET_VAR = 1;
-const SET_VAR_ARGS = 3;
 /** The variable lives as long as a request and its answer. */
 const TRANSACTION = 2;
 
@@ -107,13 +106,16 @@ export function readMessages(payload: Buffer): SpopMessage[] {
 }
 
 export function writeList(list: Iterable<readonly [string, SpopValue]>): Buffer {
-  return Buffer.concat([...list].flatMap(([name, value]) => [writeText(name), writeValue(value)]));
+  let text = '';
+  for (const [name, value] of list) text += sized(name) + bytesOf(value);
+  return Buffer.from(text, 'latin1');
 }
 
 /** Of ACK: variables of the transaction to set. */
 export function writeVariables(variables: Iterable<readonly [string, SpopValue]>): Buffer {
-  const head = Buffer.from([SET_VAR, SET_VAR_ARGS, TRANSACTION]);
-  return Buffer.concat([...variables].flatMap(([name, value]) => [head, writeText(name), writeValue(value)]));
+  let text = '';
+  for (const [name, value] of variables) text += SET_VAR + sized(name) + bytesOf(value);
+  return Buffer.from(text, 'latin1');
 }
 
 /** A frame with its length, whole. */
@@ -122,32 +124,38 @@ export function writeFrame(
   { streamId, frameId }: Pick<SpopFrame, 'streamId' | 'frameId'>,
   payload: Buffer,
 ): Buffer {
-  const body = Buffer.concat([Buffer.from([type, 0, 0, 0, FIN]), writeVarint(streamId), writeVarint(frameId), payload]);
-  const length = Buffer.alloc(LENGTH_BYTES);
-  length.writeUInt32BE(body.length, 0);
-  return Buffer.concat([length, body]);
+  const head = byte(type) + LAST + varint(streamId) + varint(frameId);
+  const frame = Buffer.allocUnsafe(LENGTH_BYTES + head.length + payload.length);
+  frame.writeUInt32BE(frame.length - LENGTH_BYTES, 0);
+  frame.write(head, LENGTH_BYTES, 'latin1');
+  payload.copy(frame, LENGTH_BYTES + head.length);
+  return frame;
 }
+
+/** Bytes as characters: put together as text they take a fifth of what it takes as buffers. */
+const byte = String.fromCharCode;
+const SET_VAR = byte(1, 3, TRANSACTION);
+const LAST = byte(0, 0, 0, FIN);
 
 /** Below 240 one byte; else four bits of it, then seven a byte, lowest first. */
-export function writeVarint(value: number): Buffer {
-  if (value < 240) return Buffer.from([value]);
-  const bytes = [(value % 16) | 240];
+export function varint(value: number): string {
+  if (value < 240) return byte(value);
+  let text = byte((value % 16) | 240);
   let left = Math.floor((value - 240) / 16);
-  for (; left >= 128; left = Math.floor((left - 128) / 128)) bytes.push((left % 128) | 128);
-  return Buffer.from([...bytes, left]);
+  for (; left >= 128; left = Math.floor((left - 128) / 128)) text += byte((left % 128) | 128);
+  return text + byte(left);
 }
 
-function writeText(text: string): Buffer {
-  const bytes = Buffer.from(text, 'latin1');
-  return Buffer.concat([writeVarint(bytes.length), bytes]);
+function sized(text: string): string {
+  return varint(text.length) + text;
 }
 
-function writeValue(value: SpopValue): Buffer {
-  if (value === null) return Buffer.from([TYPE.null]);
-  if (typeof value === 'boolean') return Buffer.from([TYPE.bool | (value ? TRUE : 0)]);
-  if (typeof value === 'number') return Buffer.concat([Buffer.from([TYPE.uint32]), writeVarint(value)]);
-  if (typeof value === 'string') return Buffer.concat([Buffer.from([TYPE.string]), writeText(value)]);
-  return Buffer.concat([Buffer.from([TYPE.binary]), writeVarint(value.length), value]);
+function bytesOf(value: SpopValue): string {
+  if (value === null) return byte(TYPE.null);
+  if (typeof value === 'boolean') return byte(TYPE.bool | (value ? TRUE : 0));
+  if (typeof value === 'number') return byte(TYPE.uint32) + varint(value);
+  if (typeof value === 'string') return byte(TYPE.string) + sized(value);
+  return byte(TYPE.binary) + sized(viewBuffer(value).toString('latin1'));
 }
 
 /** Reads on from where it is; what would go beyond the end is a fault. */
@@ -164,11 +172,16 @@ class Cursor {
   }
 
   bytes(count: number): Buffer {
-    const end = this.#at + count;
-    if (end > this.#bytes.length) throw new SpopFault(SPOP_STATUS.invalid, 'the frame ends too early');
-    const bytes = this.#bytes.subarray(this.#at, end);
-    this.#at = end;
-    return bytes;
+    const start = this.#skip(count);
+    return this.#bytes.subarray(start, this.#at);
+  }
+
+  /** @returns where what was skipped begins */
+  #skip(count: number): number {
+    const start = this.#at;
+    if (start + count > this.#bytes.length) throw tooShort();
+    this.#at = start + count;
+    return start;
   }
 
   rest(): Buffer {
@@ -176,7 +189,8 @@ class Cursor {
   }
 
   byte(): number {
-    return this.bytes(1)[0]!;
+    if (this.isAtEnd) throw tooShort();
+    return this.#bytes[this.#at++]!;
   }
 
   varint(): number {
@@ -194,7 +208,8 @@ class Cursor {
 
   /** A character a byte, as Node reads headers. */
   text(): string {
-    return this.bytes(this.varint()).toString('latin1');
+    const start = this.#skip(this.varint());
+    return this.#bytes.toString('latin1', start, this.#at);
   }
 
   value(): SpopValue {
@@ -221,6 +236,10 @@ class Cursor {
         throw new SpopFault(SPOP_STATUS.invalid, `a value of type ${head & 0x0f}`);
     }
   }
+}
+
+function tooShort(): SpopFault {
+  return new SpopFault(SPOP_STATUS.invalid, 'the frame ends too early');
 }
 
 const MAPPED = /^::ffff:([0-9a-f]+):([0-9a-f]+)$/;
