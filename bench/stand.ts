@@ -90,7 +90,7 @@ export function createLookups(store: VerdictStore, observer: Observer, now: () =
     metrics: createMetrics(observer, store),
     post: async () => ({ accepted: 0, rejections: [] }),
     splitBody,
-    keepLabel: async () => {},
+    keepLabels: async () => {},
     readiness: () => ({ ready: true, detail: '' }),
     subjectSalt: '',
     now,

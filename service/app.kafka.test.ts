@@ -13,7 +13,7 @@ import { type Config, readConfig } from './config.ts';
 import { checkCall, isRejection } from './core/api-call.ts';
 import { callOf } from './core/calls.test.data.ts';
 import type { ApiCall, Verdict } from './core/contracts.ts';
-import { encodeCall } from './io/avro.ts';
+import { createLabelReader, encodeCall } from './io/avro.ts';
 import { topicEnv, topicNames } from './io/kafka.test.data.ts';
 import { followShared } from './io/kafka.ts';
 import type { KafkaOptions } from './io/kafka-client.ts';
@@ -302,6 +302,28 @@ for (const isKeyed of [false, true])
     assert.ok((await count('taken')) > 0);
     for (const server of servers) await until(server, async () => !(await ask(server, 0)));
   });
+
+test('labels that are posted go to their topic, whichever process took them', async (t) => {
+  const { config, options, file } = await open(t);
+  await produce(options, file, 500);
+  const server = await start(config);
+  t.after(server.stop);
+  await untilRead(server, options);
+  const label = { label: 'good', clientIp: '192.0.2.7', kind: 'partner-sync' };
+  const post = () => server.app.http.inject({ method: 'POST', url: '/v1/labels', payload: label });
+  await until(server, async () => (await post()).statusCode === 202);
+  const seen: [key: string, label: unknown][] = [];
+  const reader = createLabelReader(options);
+  await readLog(options, {
+    topics: [options.topics.labels],
+    onMessages(_, messages) {
+      for (const { key, value } of messages) seen.push([String(key), reader.read(value!)]);
+    },
+  });
+  assert.equal(seen.length, 1);
+  assert.equal(seen[0]![0], label.clientIp);
+  assert.deepEqual({ ...(seen[0]![1] as object), ...label }, seen[0]![1]);
+});
 
 /** As a reader has it. */
 function checked(call: ApiCall): ApiCall {

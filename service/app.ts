@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { type AddressWatch, watchAddresses } from './address-watch.ts';
 import type { Config } from './config.ts';
-import type { Verdict } from './core/contracts.ts';
+import type { Label, Verdict } from './core/contracts.ts';
 import { AssayError } from './core/errors.ts';
 import type { Decision } from './core/provenance.ts';
 import type { Source } from './core/source.ts';
@@ -56,12 +56,16 @@ export async function createApp(config: Config): Promise<App> {
     subjectSalt: config.ASSAY_SUBJECT_SALT,
     now: Date.now,
   };
+  const keepHere = async (labels: readonly Label[]) => {
+    await Promise.all(labels.map((label) => disk.keepLabel(label)));
+  };
+  let keepLabels: typeof keepHere = config.KAFKA_BROKERS ? refuseLabels : keepHere;
   const http = await createHttp({
     ...asking,
     post: posted.post,
     ...(watch ? { crowdSec: { keys: config.ASSAY_CROWDSEC_KEYS.split(','), deniedAddresses: watch.denied } } : {}),
     splitBody,
-    keepLabel: (label) => disk.keepLabel(label),
+    keepLabels: (labels) => keepLabels(labels),
     readiness: () => readiness,
     webFolder: join(packageRoot, 'service', 'web'),
     logger: { level: config.LOG_LEVEL },
@@ -90,6 +94,7 @@ export async function createApp(config: Config): Promise<App> {
         // Look-ups are answered from what is on disk even while Kafka is away.
         if (!primary) await listen();
         kafka = config.KAFKA_BROKERS ? await reachKafka(config, http, signal) : null;
+        if (kafka) keepLabels = kafka.sendLabels;
         const inputs = [posted, ...tailedSources(config, disk, http), ...recordedSources(config, disk, http)].map((source) =>
           measured(source, metrics),
         );
@@ -113,6 +118,11 @@ export async function createApp(config: Config): Promise<App> {
       }
     },
   };
+}
+
+/** With Kafka labels go to their topic, where whoever trains finds those of all processes. */
+async function refuseLabels(): Promise<void> {
+  throw new AssayError('ASSAY_KAFKA_UNAVAILABLE', 'not connected yet');
 }
 
 function portsOf({ HOST, ASSAY_SPOE_PORT, ASSAY_GRPC_PORT, ASSAY_SYSLOG_PORT, ASSAY_FORMAT }: Config) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { request as httpRequest } from 'node:http';
+import { Agent, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -188,6 +188,31 @@ test('headers as large as gateways let through are read; larger ones get a coded
   const refused = await ask(80 * 1024);
   assert.equal(refused.status, 431);
   assert.equal(JSON.parse(refused.body).error.code, 'ASSAY_REQUEST_TOO_LARGE');
+});
+
+test('a question that comes while the server closes is answered, and its connection ends', async (t) => {
+  const { app } = createTestApp(t);
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  app.addHook('preClose', () => held);
+  const base = await app.listen({ port: 0, host: '127.0.0.1' });
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  t.after(() => agent.destroy());
+  const ask = (path: string) =>
+    new Promise<[number, string | undefined]>((resolve, reject) => {
+      const asked = httpRequest(`${base}${path}`, { agent }, (response) => {
+        response.resume().on('end', () => resolve([response.statusCode!, response.headers.connection]));
+      });
+      asked.on('error', reject).end();
+    });
+  assert.deepEqual(await ask('/v1/authz'), [200, 'keep-alive']);
+  const closed = app.close();
+  await new Promise(setImmediate);
+  assert.deepEqual(await ask('/v1/authz'), [200, 'close']);
+  release();
+  await closed;
 });
 
 test('any headers get an answer of 200 or 403 with an empty body', async (t) => {

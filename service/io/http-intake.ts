@@ -17,7 +17,8 @@ export interface IntakeDeps {
   readonly post: HttpSource['post'];
   /** Splits a body into records by its content type. @throws AssayError where it can't */
   splitBody(bytes: Uint8Array, contentType: string): { records: Incoming[]; decode: Decode };
-  keepLabel(label: Label): Promise<void>;
+  /** Resolves once they would outlive a crash. @throws AssayError where they can't be kept */
+  keepLabels(labels: readonly Label[]): Promise<void>;
   /** Wall clock, ms since 1970. */
   now(): number;
 }
@@ -110,7 +111,7 @@ export async function addIntake(app: FastifyInstance, deps: IntakeDeps, errors: 
     async (request, reply) => {
       const bytes = await bytesOf(request, MAX_LABELS_BYTES);
       const labels = readLabels(bytes, request.headers['content-type'] ?? '', deps.now());
-      await Promise.all(labels.map((label) => deps.keepLabel(label)));
+      await deps.keepLabels(labels);
       return reply.code(202).send({ accepted: labels.length });
     },
   );

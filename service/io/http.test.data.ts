@@ -58,8 +58,8 @@ export function createTestApp(t: TestContext, overrides: Partial<HttpDeps> = {})
     metrics,
     post: async (records) => ({ accepted: records.length, rejections: [] }),
     splitBody: (bytes) => ({ records: [{ bytes, origin: 'body' }], decode: () => ({ rejected: 'ASSAY_INTERNAL', detail: '' }) }),
-    keepLabel: async (label) => {
-      labels.push(label);
+    keepLabels: async (given) => {
+      labels.push(...given);
     },
     readiness: () => ({ ready: true, detail: 'all is well' }),
     subjectSalt: 'salt',

@@ -350,7 +350,7 @@ test('labels that are not valid are told, and none of their like are kept', asyn
 });
 
 test('a label that cannot be kept is not accepted', async (t) => {
-  const from = createTestApp(t, { keepLabel: () => Promise.reject(new AssayError('ASSAY_KAFKA_UNAVAILABLE')) });
+  const from = createTestApp(t, { keepLabels: () => Promise.reject(new AssayError('ASSAY_KAFKA_UNAVAILABLE')) });
   const ask: InjectOptions = { method: 'POST', url: '/v1/labels', payload: { label: 'good', clientId: 'c' } };
   await assertError(from, ask, 503, 'ASSAY_KAFKA_UNAVAILABLE');
 });

@@ -122,7 +122,8 @@ class Reader implements LogReader {
 
   async start(): Promise<void> {
     const { GROUP_JOIN, FETCH, END_BATCH_PROCESS, CRASH } = this.#consumer.events;
-    this.#consumer.on(GROUP_JOIN, () => this.#goOn());
+    // A consumer that crashed as it was closed begins anew all the same.
+    this.#consumer.on(GROUP_JOIN, () => (this.#isClosed ? void this.#leave().catch(() => {}) : this.#goOn()));
     this.#consumer.on(FETCH, () => {
       this.#fetchedAt = Date.now();
     });
@@ -175,6 +176,10 @@ class Reader implements LogReader {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#fail(new Error('the reading was ended'));
+    await this.#leave();
+  }
+
+  async #leave(): Promise<void> {
     await this.#consumer.disconnect();
     await deleteGroup(this.#options, this.#groupId);
   }

@@ -1,11 +1,11 @@
 /** What goes out to Kafka: what tasks changed, dead letters with their original bytes, and calls that came another way. */
 import type { Message, TopicMessages } from 'kafkajs';
 import type { Changes, Entry } from '../core/changes.ts';
-import type { ApiCall } from '../core/contracts.ts';
+import type { ApiCall, Label } from '../core/contracts.ts';
 import { headerBytes, packBeside, resubmissionsOf } from '../core/dead-letter.ts';
 import type { Decision, Provenance } from '../core/provenance.ts';
 import type { DeadLetter } from '../core/source.ts';
-import { encodeCall, encodeVerdict } from './avro.ts';
+import { encodeCall, encodeLabel, encodeVerdict } from './avro.ts';
 import {
   createClient,
   createPartitioner,
@@ -18,6 +18,8 @@ import {
 export interface KafkaSink {
   /** Sends calls in order, keyed by address, and returns once all replicas have them. */
   sendCalls(calls: readonly ApiCall[]): Promise<void>;
+  /** Keyed by whom they name. */
+  sendLabels(labels: readonly Label[]): Promise<void>;
   /** Sends what could not be used: the value is the record as it came, cut at 900 KiB; why is in the headers. */
   bury(letters: readonly DeadLetter[]): Promise<void>;
   close(): Promise<void>;
@@ -26,6 +28,8 @@ export interface KafkaSink {
 export interface KafkaSinkOptions extends KafkaOptions {
   /** Schema id in front of calls, null for bare Avro. */
   readonly callId: number | null;
+  /** In front of labels. */
+  readonly labelId: number | null;
 }
 
 /** Of one record; below Kafka's default limit of 1 MiB for a batch. */
@@ -40,7 +44,7 @@ const HEADER_CHARS = 1000;
  * Writing goes on trying through an outage; every method throws AssayError ASSAY_KAFKA_UNAVAILABLE in the end.
  */
 export async function createKafkaSink(options: KafkaSinkOptions): Promise<KafkaSink> {
-  const { topics, callId } = options;
+  const { topics, callId, labelId } = options;
   const kafka = createClient(options);
   const producer = kafka.producer({
     idempotent: true,
@@ -59,6 +63,14 @@ export async function createKafkaSink(options: KafkaSinkOptions): Promise<KafkaS
       sendAll(
         topics.calls,
         calls.map((call) => ({ key: call.clientIp, value: encodeCall(call, callId) })),
+      ),
+    sendLabels: (labels) =>
+      sendAll(
+        topics.labels,
+        labels.map((label) => ({
+          key: label.clientId ?? label.subject ?? label.clientIp,
+          value: encodeLabel(label, labelId),
+        })),
       ),
     bury: (letters) => sendAll(topics.deadLetters, letters.map(envelopeOf)),
     close: () => producer.disconnect(),

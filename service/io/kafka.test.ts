@@ -9,7 +9,7 @@ import { isRejection } from '../core/api-call.ts';
 import { type ApiCall, ApiCallSchema, type Label, type Verdict } from '../core/contracts.ts';
 import { Identifier, type LinkChange } from '../core/identify.ts';
 import type { DeadLetter } from '../core/source.ts';
-import { createAvroReader, encodeCall, encodeLabel, encodeVerdict } from './avro.ts';
+import { createAvroReader, encodeCall, encodeVerdict } from './avro.ts';
 import { topicNames } from './kafka.test.data.ts';
 import { type Copy, connectKafka, followShared, type KafkaConnection, type KafkaOptions } from './kafka.ts';
 import { createClient, createPartitioner } from './kafka-client.ts';
@@ -347,7 +347,8 @@ test('labels are handed on in order, what is none is buried', async (t) => {
     why: null,
     until: null,
   };
-  const values = [encodeLabel(label), 'nonsense', '{"label":"good","subject":"s1"}'];
+  await kafka.sendLabels([label]);
+  const values = ['nonsense', '{"label":"good","subject":"s1"}'];
   await send(
     options.topics.labels,
     values.map((value) => ({ value })),

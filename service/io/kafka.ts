@@ -26,7 +26,7 @@ import { checkTopics } from './kafka-topics.ts';
 export type { KafkaOptions, KafkaTopics } from './kafka-client.ts';
 export type { Questions } from './kafka-questions.ts';
 
-export interface KafkaConnection extends Pick<KafkaSink, 'sendCalls' | 'bury' | 'close'> {
+export interface KafkaConnection extends Pick<KafkaSink, 'sendCalls' | 'sendLabels' | 'bury' | 'close'> {
   /** How many partitions the clients are spread over. */
   readonly partitions: number;
   /** Scores the calls of this process's share of the partitions, until `signal` aborts. */
@@ -50,7 +50,7 @@ export type RoutingWork = Pick<RouterOptions, 'createIdentifier' | 'onRejection'
 export async function connectKafka(options: KafkaOptions): Promise<KafkaConnection> {
   const ids = await registerContracts(options);
   const partitions = await checkTopics(options);
-  const sink = await createKafkaSink({ ...options, callId: ids.call });
+  const sink = await createKafkaSink({ ...options, callId: ids.call, labelId: ids.label });
   let questions: Questions | null = null;
   return {
     ...sink,
