@@ -76,18 +76,19 @@ async function listen(server: Server): Promise<number> {
 }
 
 interface Application {
-  readonly port: number;
+  port: number;
   /** Requests so far. */
   answered: number;
 }
 
 async function openApplication(): Promise<Application> {
+  const application = { port: 0, answered: 0 };
   const server = createServer((_request, response) => {
     application.answered++;
     response.end('{"id":7}');
   });
   server.keepAliveTimeout = 60_000;
-  const application = { port: await listen(server), answered: 0 };
+  application.port = await listen(server);
   return application;
 }
 

@@ -132,7 +132,7 @@ export function writeFrame(
   return frame;
 }
 
-/** Bytes as characters: put together as text they take a fifth of what it takes as buffers. */
+/** Bytes as characters: put together as text they take a tenth of what it takes as buffers. */
 const byte = String.fromCharCode;
 const SET_VAR = byte(1, 3, TRANSACTION);
 const LAST = byte(0, 0, 0, FIN);

@@ -136,7 +136,7 @@ export function createHttp(deps: HttpDeps): FastifyInstance {
     frameworkErrors: onFault as NonNullable<FastifyServerOptions['frameworkErrors']>,
     clientErrorHandler: answerBrokenRequest,
   }) as unknown as FastifyInstance;
-  // One for all: to make one for each request took as long as to answer it.
+  // One for all: to make one for each request took a seventh of the time of an answer.
   app.log.child = () => app.log as never;
   app.setValidatorCompiler(TypeBoxValidatorCompiler);
   app.setErrorHandler(onFault);

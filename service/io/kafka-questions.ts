@@ -45,14 +45,21 @@ export async function openQuestions(
     allowAutoTopicCreation: false,
     retry: { retries: RETRIES },
   });
-  await withKafka(`passing questions on to ${topic}`, () => producer.connect());
-  const reader = await openLog(options, { topics: [topic], fromEnd: true, onMessages: (_, messages) => receive(messages) });
-  const [calls, verdicts] = [createAvroReader(options), createVerdictReader(options)];
-  let waiting: Message[] = [];
-  let isSending = false;
   let isClosed = false;
-  reader.ended.catch((error: Error) => {
-    if (!isClosed) options.onNotice?.(`questions are not read any more: ${error.message}`);
+  const lose = ({ message }: Error) => {
+    if (!isClosed) options.onNotice?.(`questions are lost: ${message}`);
+  };
+  const [calls, verdicts] = [createAvroReader(options), createVerdictReader(options)];
+  const outbox = new Outbox((messages) => producer.send({ topic, acks: 1, messages }).catch(lose));
+  const reader = await openLog(options, {
+    topics: [topic],
+    fromEnd: true,
+    onMessages: (_, messages) => receive(messages).catch(lose),
+  });
+  reader.ended.catch(lose);
+  await withKafka(`passing questions on to ${topic}`, () => producer.connect()).catch(async (error: unknown) => {
+    await reader.close();
+    throw error;
   });
 
   async function receive(messages: readonly KafkaMessage[]): Promise<void> {
@@ -60,7 +67,7 @@ export async function openQuestions(
     const own = asked.filter(({ key }) => handlers.isOwn(String(key)));
     await calls.prepare(own.map((message) => incomingOf(message)));
     await verdicts.prepare(foreseen.flatMap(({ value }) => (value ? [{ bytes: value }] : [])));
-    handlers.onAsked(own.flatMap(readQuestion));
+    if (own.length > 0) handlers.onAsked(own.flatMap(readQuestion));
     for (const { key, value } of foreseen) {
       const verdict = value && verdicts.read(value);
       if (verdict === null || !isRejection(verdict)) handlers.onForeseen(String(key), verdict);
@@ -73,41 +80,46 @@ export async function openQuestions(
     return isRejection(call) ? [] : [{ call, identity }];
   }
 
-  function push(message: Message): void {
-    if (waiting.length >= MAX_WAITING) return;
-    waiting.push(message);
-    if (!isSending) void send();
-  }
-
-  async function send(): Promise<void> {
-    isSending = true;
-    while (waiting.length > 0) {
-      // What is asked meanwhile goes out together.
-      const messages = waiting.slice(0, MAX_SENT);
-      waiting = waiting.slice(MAX_SENT);
-      await producer
-        .send({ topic, acks: 1, messages })
-        .catch((error: Error) => options.onNotice?.(`questions are lost: ${error.message}`));
-    }
-    isSending = false;
-  }
-
   return {
     pass(asked) {
       for (const { call, identity } of asked)
-        push({
+        outbox.push({
           key: identity.clientId,
           value: encodeCall(call, ids.call),
           headers: { [STRENGTH_HEADER]: String(identity.strength) },
         });
     },
-    tell: (clientId, verdict) => push({ key: clientId, value: verdict && encodeVerdict(verdict, ids.verdict) }),
+    tell: (clientId, verdict) => outbox.push({ key: clientId, value: verdict && encodeVerdict(verdict, ids.verdict) }),
     async close() {
       isClosed = true;
-      waiting = [];
       await Promise.all([reader.close(), producer.disconnect()]);
     },
   };
+}
+
+/** Sends one lot at a time; what comes meanwhile waits, up to a limit. */
+class Outbox {
+  readonly #send: (messages: Message[]) => Promise<unknown>;
+  #waiting: Message[] = [];
+  #isSending = false;
+
+  constructor(send: (messages: Message[]) => Promise<unknown>) {
+    this.#send = send;
+  }
+
+  push(message: Message): void {
+    if (this.#waiting.length >= MAX_WAITING) return;
+    this.#waiting.push(message);
+    if (!this.#isSending) void this.#sendAll();
+  }
+
+  async #sendAll(): Promise<void> {
+    this.#isSending = true;
+    // What is passed on at once goes out together.
+    await null;
+    while (this.#waiting.length > 0) await this.#send(this.#waiting.splice(0, MAX_SENT));
+    this.#isSending = false;
+  }
 }
 
 function isQuestion({ headers }: KafkaMessage): boolean {
