@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,6 +8,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs, { type Message } from 'kafkajs';
+import { findPort } from '../datasets/range/processes.ts';
 import { loadCalls } from '../datasets/simulator/simulator.ts';
 import { type App, createApp } from './app.ts';
 import { type Config, readConfig } from './config.ts';
@@ -110,6 +112,39 @@ async function until({ ended }: Running, condition: () => Promise<boolean>): Pro
     assert.ok(Date.now() < endMs, `it took longer than ${LIMIT_MS} ms`);
     await Promise.race([sleep(50), ended]);
   }
+}
+
+/** A server in a process of its own, as it is run: what kafkajs still does once it is stopped ends with it. */
+async function spawnServer(t: TestContext, config: Config): Promise<string> {
+  const port = await findPort();
+  const set = Object.fromEntries(
+    Object.entries({ ...config, HOST: '127.0.0.1', PORT: port }).map(([name, value]) => [name, String(value)]),
+  );
+  const main = join(packageRoot, 'dist', 'service', 'main.js');
+  const child = spawn(process.execPath, [main, 'serve'], { env: { PATH: process.env.PATH, ...set }, stdio: 'ignore' });
+  const ended = once(child, 'exit');
+  t.after(async () => {
+    child.kill('SIGTERM');
+    await ended;
+  });
+  const url = `http://127.0.0.1:${port}`;
+  await eventually(async () => (await fetch(`${url}/readyz`).catch(() => null))?.ok === true);
+  return url;
+}
+
+async function eventually(condition: () => Promise<boolean>): Promise<void> {
+  const endMs = Date.now() + LIMIT_MS;
+  while (!(await condition())) {
+    assert.ok(Date.now() < endMs, `it took longer than ${LIMIT_MS} ms`);
+    await sleep(50);
+  }
+}
+
+/** A counter's value, of all servers together. */
+async function countAll(urls: readonly string[], name: string): Promise<number> {
+  const texts = await Promise.all(urls.map(async (url) => (await fetch(`${url}/metrics`)).text()));
+  const lines = texts.map((text) => text.split('\n').find((line) => line.startsWith(`${name} `)));
+  return lines.reduce((sum, line) => sum + Number(line?.slice(name.length + 1)), 0);
 }
 
 async function countCalls({ app }: Running): Promise<number> {
@@ -266,8 +301,7 @@ const EARLY_ID = /\.early$/;
 for (const isKeyed of [false, true])
   test(`what any process is asked counts with the one that holds the client, calls ${isKeyed ? 'keyed' : 'routed'}`, async (t) => {
     const { config, options } = await open(t, { isKeyed });
-    const servers = [await start(config), await start({ ...config, ASSAY_DATA: `${config.ASSAY_DATA}-2` })];
-    for (const server of servers) t.after(server.stop);
+    const urls = [await spawnServer(t, config), await spawnServer(t, { ...config, ASSAY_DATA: `${config.ASSAY_DATA}-2` })];
     const producer = createClient(options).producer({ createPartitioner, allowAutoTopicCreation: false });
     await producer.connect();
     t.after(() => producer.disconnect());
@@ -276,42 +310,35 @@ for (const isKeyed of [false, true])
       const messages = calls.map((call) => ({ key: call.clientIp, value: encodeCall(checked(call)) }));
       return producer.send({ topic: options.topics.calls, messages });
     };
-    const ask = async ({ app }: Running, i: number) => {
+    const ask = async (url: string, i: number) => {
       const said = `id=q${i};method=GET;protocol=HTTP/1.1;cookie=;host=api.example;uri=${attack(i)}`;
       const headers = { 'x-real-ip': ATTACKER.clientIp, 'user-agent': ATTACKER.userAgent, 'x-assay-call': said };
-      const { statusCode, headers: answer } = await app.http.inject({ url: '/v1/authz', headers });
-      return statusCode === 403 && EARLY_ID.test(String(answer['x-assay-decision']));
+      const { status, headers: answer } = await fetch(`${url}/v1/authz`, { headers });
+      return status === 403 && EARLY_ID.test(answer.get('x-assay-decision') ?? '');
     };
-    const count = async (result: string) => {
-      const texts = await Promise.all(servers.map(async ({ app }) => (await app.http.inject('/metrics')).body));
-      const line = new RegExp(`^assay_questions_total\\{result="${result}"\\} (\\d+)`, 'm');
-      return texts.reduce((sum, text) => sum + Number(line.exec(text)![1]), 0);
-    };
+    const count = (result: string) => countAll(urls, `assay_questions_total{result="${result}"}`);
     await tell([0, 1], 500);
-    await until(servers[0]!, async () => (await countCalls(servers[0]!)) + (await countCalls(servers[1]!)) === 2);
+    await eventually(async () => (await countAll(urls, 'assay_calls_total')) === 2);
     const asked: number[] = [];
     for (const isDenied = [false, false]; !isDenied.every(Boolean); await sleep(10)) {
       const i = 2 + asked.length;
       assert.ok(i < MOST_QUESTIONS, `denied: ${isDenied}`);
       asked.push(i);
-      isDenied[i % 2] ||= await ask(servers[i % 2]!, i);
+      isDenied[i % 2] ||= await ask(urls[i % 2]!, i);
     }
     await tell(asked, 200);
-    await until(servers[0]!, async () => (await countCalls(servers[0]!)) + (await countCalls(servers[1]!)) === 2 + asked.length);
-    await until(servers[0]!, async () => (await count('told')) === (await count('taken')));
+    await eventually(async () => (await countAll(urls, 'assay_calls_total')) === 2 + asked.length);
+    await eventually(async () => (await count('told')) === (await count('taken')));
     assert.ok((await count('taken')) > 0);
-    for (const server of servers) await until(server, async () => !(await ask(server, 0)));
+    for (const url of urls) await eventually(async () => !(await ask(url, 0)));
   });
 
 test('labels that are posted go to their topic, whichever process took them', async (t) => {
-  const { config, options, file } = await open(t);
-  await produce(options, file, 500);
-  const server = await start(config);
-  t.after(server.stop);
-  await untilRead(server, options);
+  const { config, options } = await open(t);
+  const url = await spawnServer(t, config);
   const label = { label: 'good', clientIp: '192.0.2.7', kind: 'partner-sync' };
-  const post = () => server.app.http.inject({ method: 'POST', url: '/v1/labels', payload: label });
-  await until(server, async () => (await post()).statusCode === 202);
+  const headers = { 'content-type': 'application/json' };
+  assert.equal((await fetch(`${url}/v1/labels`, { method: 'POST', headers, body: JSON.stringify(label) })).status, 202);
   const seen: [key: string, label: unknown][] = [];
   const reader = createLabelReader(options);
   await readLog(options, {
