@@ -1,18 +1,16 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { devNull, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs, { type Message } from 'kafkajs';
-import { findPort } from '../datasets/range/processes.ts';
+import { findPort, startProcess } from '../datasets/range/processes.ts';
 import { loadCalls } from '../datasets/simulator/simulator.ts';
 import { type App, createApp } from './app.ts';
 import { type Config, readConfig } from './config.ts';
-import { checkCall, isRejection } from './core/api-call.ts';
 import { callOf } from './core/calls.test.data.ts';
 import type { ApiCall, Verdict } from './core/contracts.ts';
 import { createLabelReader, encodeCall } from './io/avro.ts';
@@ -106,11 +104,16 @@ function policyFile(folder: string): string {
 const LIMIT_MS = 120_000;
 
 /** Waits until something is so; fails where the server fails before. */
-async function until({ ended }: Running, condition: () => Promise<boolean>): Promise<void> {
+function until({ ended }: Running, condition: () => Promise<boolean>): Promise<void> {
+  return eventually(condition, ended);
+}
+
+/** Waits until something is so; fails where `ended` does before. */
+async function eventually(condition: () => Promise<boolean>, ended?: Promise<void>): Promise<void> {
   const endMs = Date.now() + LIMIT_MS;
   while (!(await condition())) {
     assert.ok(Date.now() < endMs, `it took longer than ${LIMIT_MS} ms`);
-    await Promise.race([sleep(50), ended]);
+    await Promise.race([sleep(50), ...(ended ? [ended] : [])]);
   }
 }
 
@@ -121,23 +124,11 @@ async function spawnServer(t: TestContext, config: Config): Promise<string> {
     Object.entries({ ...config, HOST: '127.0.0.1', PORT: port }).map(([name, value]) => [name, String(value)]),
   );
   const main = join(packageRoot, 'dist', 'service', 'main.js');
-  const child = spawn(process.execPath, [main, 'serve'], { env: { PATH: process.env.PATH, ...set }, stdio: 'ignore' });
-  const ended = once(child, 'exit');
-  t.after(async () => {
-    child.kill('SIGTERM');
-    await ended;
-  });
+  const { stop } = startProcess(process.execPath, [main, 'serve'], { env: { PATH: process.env.PATH, ...set }, log: devNull });
+  t.after(stop);
   const url = `http://127.0.0.1:${port}`;
   await eventually(async () => (await fetch(`${url}/readyz`).catch(() => null))?.ok === true);
   return url;
-}
-
-async function eventually(condition: () => Promise<boolean>): Promise<void> {
-  const endMs = Date.now() + LIMIT_MS;
-  while (!(await condition())) {
-    assert.ok(Date.now() < endMs, `it took longer than ${LIMIT_MS} ms`);
-    await sleep(50);
-  }
 }
 
 /** A counter's value, of all servers together. */
@@ -307,7 +298,7 @@ for (const isKeyed of [false, true])
     t.after(() => producer.disconnect());
     const tell = (ids: readonly number[], status: number) => {
       const calls = ids.map((i) => callOf({ ...ATTACKER, id: `q${i}`, time: Date.now(), path: attack(i), query: null, status }));
-      const messages = calls.map((call) => ({ key: call.clientIp, value: encodeCall(checked(call)) }));
+      const messages = calls.map((call) => ({ key: call.clientIp, value: encodeCall(call) }));
       return producer.send({ topic: options.topics.calls, messages });
     };
     const ask = async (url: string, i: number) => {
@@ -351,13 +342,6 @@ test('labels that are posted go to their topic, whichever process took them', as
   assert.equal(seen[0]![0], label.clientIp);
   assert.deepEqual({ ...(seen[0]![1] as object), ...label }, seen[0]![1]);
 });
-
-/** As a reader has it. */
-function checked(call: ApiCall): ApiCall {
-  const fit = checkCall(call, Date.now());
-  assert.ok(!isRejection(fit));
-  return fit;
-}
 
 /** As retention does once they are old. */
 async function deleteCalls(options: KafkaOptions): Promise<void> {

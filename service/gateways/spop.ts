@@ -106,15 +106,18 @@ export function readMessages(payload: Buffer): SpopMessage[] {
 }
 
 export function writeList(list: Iterable<readonly [string, SpopValue]>): Buffer {
-  let text = '';
-  for (const [name, value] of list) text += sized(name) + bytesOf(value);
-  return Buffer.from(text, 'latin1');
+  return writeNamed('', list);
 }
 
 /** Of ACK: variables of the transaction to set. */
 export function writeVariables(variables: Iterable<readonly [string, SpopValue]>): Buffer {
+  return writeNamed(SET_VAR, variables);
+}
+
+/** @param before stands before each name */
+function writeNamed(before: string, list: Iterable<readonly [string, SpopValue]>): Buffer {
   let text = '';
-  for (const [name, value] of variables) text += SET_VAR + sized(name) + bytesOf(value);
+  for (const [name, value] of list) text += before + sized(name) + bytesOf(value);
   return Buffer.from(text, 'latin1');
 }
 
@@ -134,6 +137,7 @@ export function writeFrame(
 
 /** Bytes as characters: put together as text they take a tenth of what it takes as buffers. */
 const byte = String.fromCharCode;
+/** The action, how many arguments it has, and the first of them. */
 const SET_VAR = byte(1, 3, TRANSACTION);
 const LAST = byte(0, 0, 0, FIN);
 

@@ -48,7 +48,7 @@ function remembering(serialize: (response: object) => Buffer): (answer: object) 
   const known = new RecentMap<Buffer>(MAX_KNOWN);
   return (given) => {
     const answer = given as Answer;
-    const key = `${answer.status} ${answer.headers.join()}`;
+    const key = `${answer.status} ${answer.headers.join('\n')}`;
     const before = known.get(key);
     if (before) return before;
     const bytes = serialize(responseOf(answer));

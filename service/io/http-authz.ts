@@ -1,7 +1,7 @@
 /** Gateways' questions over HTTP: the answer is 200 or 403 with an empty body, and whatever goes wrong in here is a 200. */
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type Answer, type AskDeps, ask, openAnswer } from './ask.ts';
+import { type Answer, type AskDeps, ask, openAnswer, type Question } from './ask.ts';
 import type { HttpSeconds } from './http-seconds.ts';
 
 /**
@@ -30,23 +30,26 @@ export interface AuthzDeps extends AskDeps {
 export type AnswerAuthz = (request: IncomingMessage, response: ServerResponse) => void;
 
 export function createAuthz(deps: AuthzDeps): AnswerAuthz {
-  const answer = ({ url, headers }: IncomingMessage, response: ServerResponse): Answer => {
-    const said = ask({ headers, isShadow: SHADOW.test(url!) }, deps, deps.onFault);
+  const { metrics, seconds, onFault, isClosing } = deps;
+  const answer = (question: Question, response: ServerResponse): Answer => {
+    const said = ask(question, deps, onFault);
+    const isLast = isClosing();
     try {
-      send(said, response, deps.isClosing());
+      send(said, response, isLast);
       return said;
     } catch (error) {
-      deps.onFault(error);
-      deps.metrics.decisions.error++;
+      onFault(error);
+      metrics.decisions.error++;
       const open = openAnswer(error);
-      send(open, response, deps.isClosing());
+      send(open, response, isLast);
       return open;
     }
   };
-  return (request, response) => {
+  return ({ url, headers }, response) => {
     const startedAt = performance.now();
-    const { status } = answer(request, response);
-    deps.seconds.observe(SHADOW.test(request.url!) ? PATHS.shadow : PATHS.authz, status, (performance.now() - startedAt) / 1000);
+    const isShadow = SHADOW.test(url!);
+    const { status } = answer({ headers, isShadow }, response);
+    seconds.observe(isShadow ? PATHS.shadow : PATHS.authz, status, (performance.now() - startedAt) / 1000);
   };
 }
 
