@@ -13,8 +13,8 @@ import type { Observer, Snapshot } from './core/observe.ts';
 import { type Decision, type Provenance, provenanceOf } from './core/provenance.ts';
 import type { DeadLetter, Delivery, Incoming, Source } from './core/source.ts';
 import type { InTurn } from './core/turns.ts';
-import { type DecideContext, decide, type Standing } from './core/verdict.ts';
-import { BATCH_ROWS, type Classifier } from './io/classifier.ts';
+import { type DecideContext, decide, type Explanation, type Standing } from './core/verdict.ts';
+import type { Classifier } from './io/classifier.ts';
 import type { VerdictStore } from './io/verdict-store.ts';
 
 export interface ScoringStages {
@@ -41,13 +41,13 @@ export interface Stages extends ScoringStages {
   bury(letters: readonly DeadLetter[]): Promise<void>;
 }
 
-/** Calls observed, snapshots scored and verdicts explained at a stretch: a few ms each. */
-const STRETCH = { records: 100, snapshots: BATCH_ROWS, verdicts: 20 };
+/** Calls observed, snapshots scored and verdicts explained at a stretch: one or two ms each, for which look-ups wait. */
+const STRETCH = { records: 50, snapshots: 48, verdicts: 48 };
 
 export async function runPipeline(source: Source, stages: Stages, signal: AbortSignal): Promise<void> {
   for await (const delivery of source.deliveries(signal)) {
     const { decided, touched, letters } = await advance(delivery, stages);
-    await stages.publish(await explainAll(decided, stages), touched);
+    await stages.publish(await explainNewest(decided, stages), touched);
     await stages.bury(letters);
     await delivery.acknowledge({ accepted: delivery.records.length - letters.length, rejections: letters });
   }
@@ -86,16 +86,36 @@ function advance({ records, decode }: Calls, stages: ScoringStages): Promise<Adv
 }
 
 /** The verdicts with what each feature contributed, but for those that another source's have overtaken meanwhile. */
-async function explainAll(decided: Advance['decided'], { store }: ScoringStages): Promise<Decision[]> {
+async function explainNewest(decided: Advance['decided'], { store, classifier }: ScoringStages): Promise<Decision[]> {
+  const due = [...decided.values()].filter(({ verdict }) => store.holds(verdict));
   const decisions: Decision[] = [];
-  for (const { verdict, explain, provenance } of decided.values()) {
-    if (!store.holds(verdict)) continue;
-    const explained = explain();
-    decisions.push({ verdict: explained, provenance });
-    store.complete(explained);
-    if (decisions.length % STRETCH.verdicts === 0) await breathe();
-  }
+  await explainAll(due, classifier, (decision) => {
+    store.complete(decision.verdict);
+    decisions.push(decision);
+  });
   return decisions.filter(({ verdict }) => store.holds(verdict));
+}
+
+/** So few verdicts are explained sooner here than they are sent to another thread: 2 ms. */
+export const FEW_VERDICTS = 8;
+
+/** Adds to verdicts what each feature contributed, and tells of them stretch by stretch; more than a few go to another thread. */
+export async function explainAll(
+  decided: readonly Decided[],
+  classifier: Classifier,
+  onExplained: (decision: Decision, decided: Decided) => void,
+): Promise<void> {
+  const explainStretch = async (stretch: readonly Decided[]) => {
+    const isFew = decided.length <= FEW_VERDICTS;
+    const explanations = isFew ? [] : await classifier.explainAll(stretch.map(({ vector }) => vector));
+    stretch.forEach((each, i) => {
+      onExplained({ verdict: each.explain(explanations[i]), provenance: each.provenance }, each);
+    });
+  };
+  const stretches: Promise<void>[] = [];
+  for (let i = 0; i < decided.length; i += STRETCH.verdicts)
+    stretches.push(explainStretch(decided.slice(i, i + STRETCH.verdicts)));
+  await Promise.all(stretches);
 }
 
 export type Calls = Pick<Delivery, 'records' | 'decode'>;
@@ -134,8 +154,10 @@ function letterOf(rejection: Rejection, record: Incoming): DeadLetter {
 /** A verdict that says why as far as that costs nothing. */
 export interface Decided {
   readonly verdict: Verdict;
-  /** The same verdict with what each feature contributed, which costs more than all before. */
-  readonly explain: () => Verdict;
+  /** The same verdict with what each feature contributed, which costs more than all before where it is not at hand. */
+  readonly explain: (explanation?: Explanation) => Verdict;
+  /** What is to be explained. */
+  readonly vector: Float32Array;
   readonly provenance: Provenance;
 }
 
@@ -154,12 +176,13 @@ export function decideAll(
     const before = newest.get(snapshot.clientId)?.verdict ?? standing(snapshot.clientId);
     const verdict = decide(snapshot, scored, null, before, context);
     let explained: Verdict | null = null;
-    const explain = () => {
-      explained ??= decide(snapshot, scored, classifier.explain(snapshot.vector), before, context);
+    const explain = (explanation?: Explanation) => {
+      explained ??= decide(snapshot, scored, explanation ?? classifier.explain(snapshot.vector), before, context);
       return explained;
     };
+    const { vector } = snapshot;
     const provenance = provenanceOf(snapshot, before);
-    newest.set(snapshot.clientId, { verdict, explain: scored.error ? () => verdict : explain, provenance });
+    newest.set(snapshot.clientId, { verdict, explain: scored.error ? () => verdict : explain, vector, provenance });
     onVerdict?.(verdict);
   });
   return [...newest.values()];

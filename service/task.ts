@@ -13,7 +13,7 @@ import type { Observer, ObserverOptions, Snapshot } from './core/observe.ts';
 import { type Decision, standingOf } from './core/provenance.ts';
 import type { DeadLetter, Decode, Incoming } from './core/source.ts';
 import type { Standing } from './core/verdict.ts';
-import { type Decided, decideAll, observeAll, type ScoringStages } from './pipeline.ts';
+import { type Decided, decideAll, explainAll, FEW_VERDICTS, observeAll, type ScoringStages } from './pipeline.ts';
 
 export interface TaskOptions extends Omit<ScoringStages, 'observer' | 'standing'> {
   /** Whether the task finds out whose the calls are, rather than that each call tells. */
@@ -124,13 +124,16 @@ export class PartitionTask implements StreamTask {
     this.#snapshots.push(...snapshots);
   }
 
-  /** Makes the verdicts that are due: many at once cost less than one by one. */
-  decide(): void {
-    if (this.#snapshots.length === 0) return;
-    const decided = decideAll(this.#snapshots, this.#stages);
-    this.#snapshots = [];
+  /**
+   * Makes up to `count` of the verdicts that are due: many at once cost less than one by one.
+   * @returns whether there are more
+   */
+  decide(count = Number.POSITIVE_INFINITY): boolean {
+    if (this.#snapshots.length === 0) return false;
+    const decided = decideAll(this.#snapshots.splice(0, count), this.#stages);
     // A client may have been forgotten since it was observed.
     for (const each of decided) if (this.observer.has(each.verdict.clientId)) this.#stand(each);
+    return this.#snapshots.length > 0;
   }
 
   #pass(call: ApiCall, clientId: string): void {
@@ -170,25 +173,31 @@ export class PartitionTask implements StreamTask {
   }
 
   /**
-   * Explains up to `count` of the verdicts that stand and are not explained yet.
-   * @returns whether there may be more
+   * Explains up to `count` of the verdicts that stand and are not explained yet, while other work goes on.
+   * @returns false where so few are left that `take` will explain them in passing
    */
-  explain(count: number): boolean {
-    for (const [clientId, decided] of this.#decided) {
-      if (count-- <= 0) return true;
-      const verdict = decided.explain();
-      this.#decided.delete(clientId);
-      this.#decisions.set(clientId, { verdict, provenance: decided.provenance });
-      this.#options.store.complete(verdict);
-    }
-    return false;
+  async explain(count: number): Promise<boolean> {
+    if (this.#decided.size <= FEW_VERDICTS) return false;
+    const due = [...this.#decided.values()].slice(0, count);
+    await explainAll(due, this.#options.classifier, (decision, decided) => {
+      // It may have been overtaken meanwhile.
+      if (this.#decided.get(decision.verdict.clientId) === decided) this.#settle(decision);
+    });
+    return true;
+  }
+
+  #settle(decision: Decision): void {
+    const { clientId } = decision.verdict;
+    this.#decided.delete(clientId);
+    this.#decisions.set(clientId, decision);
+    this.#options.store.complete(decision.verdict);
   }
 
   /** What changed since it was last asked; @param offset of the next record of the input */
   take(offset: number): Changes {
     this.decide();
     for (const clientId of this.#expiry.take(this.#time)) this.#withdraw(clientId);
-    while (this.explain(Number.POSITIVE_INFINITY));
+    for (const { explain, provenance } of this.#decided.values()) this.#settle({ verdict: explain(), provenance });
     const state: Entry[] = [];
     const shared: Entry[] = [];
     for (const id of this.#touched) (isCohortId(id) ? shared : state).push({ key: id, value: this.#valueOf(id) });

@@ -28,8 +28,8 @@ export interface StreamTask {
   restore(entry: Entry): void;
   restored(committed: number | null): number | null;
   process(records: readonly Incoming[], decode: Decode): void;
-  decide(): void;
-  explain(count: number): boolean;
+  decide(count?: number): boolean;
+  explain(count: number): Promise<boolean>;
   take(offset: number): Changes;
 }
 

@@ -115,6 +115,14 @@ describe('explain', () => {
       assert.ok(Math.abs(total - Math.log(score! / (1 - score!))) < 1e-4, `row ${i}: ${total}`);
     });
   });
+
+  it('says the same of many at once', async () => {
+    const rows = Array.from({ length: 40 }, (_, i) => rowOf(i));
+    assert.deepEqual(
+      await classifier.explainAll(rows),
+      rows.map((row) => classifier.explain(row)),
+    );
+  });
 });
 
 describe('loadClassifier', () => {

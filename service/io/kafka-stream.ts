@@ -55,7 +55,9 @@ interface Run {
 
 /** Records processed at a stretch, so that look-ups, and the transactions of others, wait no longer than a few ms. */
 const STRETCH_RECORDS = 100;
-const STRETCH_VERDICTS = 20;
+const STRETCH_SNAPSHOTS = 96;
+/** Verdicts explained before it is looked whether more are due; that is done on another thread. */
+const MANY_VERDICTS = 512;
 /** Records of a partition that may wait for their transaction; then reading waits too. */
 const MAX_WAITING = 50_000;
 const FETCH_BYTES = 1024 * 1024;
@@ -286,9 +288,7 @@ class Stream {
         run.waiting += stretch.length;
       });
     }
-    await this.#inTurn(() => {
-      if (!isOver()) run.task.decide();
-    });
+    await this.#decide(run, isOver);
     if (isOver()) return;
     this.#pass(run, batch.lastOffset());
     this.#options.onBatch?.({
@@ -297,6 +297,13 @@ class Stream {
       lag: Number(batch.highWatermark) - run.position,
     });
     if (run.waiting >= MAX_WAITING) await this.#commit(run);
+  }
+
+  async #decide({ task }: Run, isOver: () => boolean): Promise<void> {
+    for (let isMore = true; isMore; )
+      await this.#inTurn(() => {
+        isMore = !isOver() && task.decide(STRETCH_SNAPSHOTS);
+      });
   }
 
   /** One stretch at a time, whatever the partition, and between two of them whatever else has come. */
@@ -363,12 +370,9 @@ class Stream {
   async #write(run: Run): Promise<void> {
     const startedAt = performance.now();
     const { group, topic } = this.#options;
-    // In turn with reading, so that nobody waits for all of it at once.
-    for (let isMore = true; isMore; )
-      await this.#inTurn(() => {
-        run.task.decide();
-        isMore = run.task.explain(STRETCH_VERDICTS);
-      });
+    // Meanwhile reading goes on, and more is decided.
+    do await this.#decide(run, () => false);
+    while (await run.task.explain(MANY_VERDICTS));
     const { partition, waiting: records, position } = run;
     run.waiting = 0;
     const outgoing = outgoingOf(run.task.take(position), partition, this.#options);
