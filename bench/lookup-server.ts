@@ -3,12 +3,12 @@ import { fastify } from 'fastify';
 import type { Verdict } from '../service/core/contracts.ts';
 import { createObserver } from '../service/core/observe.ts';
 import { attributesOf } from '../service/io/ask.ts';
-import { stopPretenuring } from '../service/io/v8.ts';
+import { tuneCollector } from '../service/io/v8.ts';
 import { VerdictStore } from '../service/io/verdict-store.ts';
 import { createLookups } from './stand.ts';
 
 // As main.ts does.
-stopPretenuring();
+tuneCollector();
 
 const verdict: Verdict = {
   id: 'bench.0.13',

@@ -22,7 +22,7 @@ import { createObserver } from '../service/core/observe.ts';
 import type { Incoming, Source } from '../service/core/source.ts';
 import { DiskStore } from '../service/io/disk-store.ts';
 import { packageRoot } from '../service/io/package-root.ts';
-import { stopPretenuring } from '../service/io/v8.ts';
+import { tuneCollector } from '../service/io/v8.ts';
 import { VerdictStore } from '../service/io/verdict-store.ts';
 import { runPipeline, type Stages } from '../service/pipeline.ts';
 import { createStages } from '../service/stages.ts';
@@ -38,7 +38,7 @@ const { values: flags } = parseArgs({
 });
 
 // As main.ts does.
-stopPretenuring();
+tuneCollector();
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 

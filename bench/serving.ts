@@ -4,10 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fastify } from 'fastify';
 import { createApp } from '../service/app.ts';
 import { readConfig } from '../service/config.ts';
-import { stopPretenuring } from '../service/io/v8.ts';
+import { tuneCollector } from '../service/io/v8.ts';
 
 // As main.ts does.
-stopPretenuring();
+tuneCollector();
 
 let answer = { headers: {} as Record<string, string>, body: '' };
 process.on('message', (told: typeof answer) => {

@@ -15,7 +15,7 @@ import { evaluateFiles } from './evaluate.ts';
 import { listModels } from './io/classifier.ts';
 import { packageRoot } from './io/package-root.ts';
 import { formatReport } from './io/report.ts';
-import { stopPretenuring } from './io/v8.ts';
+import { tuneCollector } from './io/v8.ts';
 import { formatReplayed, type ReplayOptions, replay } from './replay.ts';
 import { formatClients, type ScoredFiles, scoreFiles, summarise, writeVerdicts } from './score.ts';
 import { formatTopics, inspectTopics } from './topics.ts';
@@ -26,7 +26,7 @@ interface FileOptions {
   json?: boolean;
 }
 
-stopPretenuring();
+tuneCollector();
 
 const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };
 const program = new Command('assay').description('Tells good automation from bad automation in API traffic').version(version);

@@ -48,7 +48,11 @@ export class ExplainThread {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./explain-worker.js', import.meta.url), { workerData: this.#explained });
+    const worker = new Worker(new URL('./explain-worker.js', import.meta.url), {
+      workerData: this.#explained,
+      // What it makes lives for one message.
+      resourceLimits: { maxYoungGenerationSizeMb: 2 },
+    });
     worker.on('message', (shares: Float64Array) => {
       this.#asked.shift()!.resolve(shares);
       if (this.#asked.length === 0) worker.unref();
