@@ -58,13 +58,14 @@ export class ExplainThread {
       if (this.#asked.length === 0) worker.unref();
     });
     worker.on('error', (error) => this.#fail(worker, error));
-    worker.on('exit', () => this.#fail(worker, new Error('the thread that explains has ended')));
+    worker.on('exit', () => this.#fail(worker, new Error('without an error')));
     return worker;
   }
 
   #fail(worker: Worker, error: Error): void {
     // An error is followed by an exit, and then there may be another thread.
     if (worker !== this.#worker) return;
+    process.emitWarning(`the thread that explains verdicts has ended: ${error.message}`);
     const asked = this.#asked;
     [this.#worker, this.#asked] = [null, []];
     for (const { reject } of asked) reject(error);

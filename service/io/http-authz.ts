@@ -88,7 +88,7 @@ const DOCS = {
     'Any method, and any path below; under /v1/shadow nobody is denied, for routes that are only watched. Reads x-real-ip ' +
     '(else the last of x-forwarded-for), x-original-user-agent (else user-agent), authorization or x-api-key, x-ja3, x-ja4, x-client-cert-sha256 and x-tenant; the gateway must set or clear ' +
     'all of them. Answers 200 to allow and 403 to deny, with an empty body and the headers x-assay-verdict, ' +
-    'x-assay-score, x-assay-reasons, x-assay-decision, where the policy says throttle or challenge x-assay-action, and, of a credential, x-assay-subject (its scheme and hash, for the log); ' +
+    'x-assay-score, x-assay-reasons (the first three; of a client that is let pass what the model found joins them a moment later), x-assay-decision, where the policy says throttle or challenge x-assay-action, and, of a credential, x-assay-subject (its scheme and hash, for the log); ' +
     'with Kafka also x-assay-staleness, in seconds. An unknown client (reason no-verdict), an expired verdict ' +
     '(x-assay-expired) and an error of ours (its code as the reason) are allowed.',
   response: {

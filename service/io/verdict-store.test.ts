@@ -46,22 +46,31 @@ describe('the newest verdict of a client', () => {
     assert.deepEqual(store.list(null, 10), [second]);
   });
 
-  test('is explained by whoever asks first, and only then', () => {
+  test('is explained by whoever first asks why, and only then', () => {
     let asked = 0;
-    const full = verdictOf('a', { reasons: [reasonOf('one')] });
+    const full = verdictOf('a', { reasons: [reasonOf('known'), reasonOf('one')] });
     const store = new VerdictStore();
-    store.put(verdictOf('a'), () => {
+    store.put(verdictOf('a', { reasons: [reasonOf('known')] }), () => {
       asked++;
       return full;
     });
     assert.deepEqual(store.standing('a')?.verdict, 'good');
+    assert.equal(headersIn(store, 'a')['x-assay-reasons'], 'known');
     assert.equal(asked, 0);
-    assert.equal(headersIn(store, 'a')['x-assay-reasons'], 'one');
     assert.deepEqual(JSON.parse(store.get('a')!.body), full);
+    assert.equal(headersIn(store, 'a')['x-assay-reasons'], 'known,one');
     assert.equal(asked, 1);
     store.put(verdictOf('b'), () => assert.fail('it was completed before'));
+    assert.equal(headersIn(store, 'b')['x-assay-reasons'], '');
     store.complete(verdictOf('b', { reasons: [reasonOf('two')] }));
     assert.equal(headersIn(store, 'b')['x-assay-reasons'], 'two');
+  });
+
+  test('is explained for the answer that denies, which its client is told', () => {
+    const denied = { verdict: 'bad', action: 'deny' } as const;
+    const store = new VerdictStore();
+    store.put(verdictOf('a', denied), () => verdictOf('a', { ...denied, reasons: [reasonOf('one')] }));
+    assert.equal(headersIn(store, 'a')['x-assay-reasons'], 'one');
   });
 
   test('is null for a client that is not held', () => {

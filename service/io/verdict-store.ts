@@ -36,12 +36,12 @@ class Stored implements StoredVerdict {
   }
 
   get verdict(): Verdict {
-    if (this.#explain) [this.#verdict, this.#explain] = [this.#explain(), null];
+    if (this.#explain) this.complete(this.#explain());
     return this.#verdict;
   }
 
   complete(verdict: Verdict): void {
-    if (verdict.id === this.plain.id) [this.#verdict, this.#explain] = [verdict, null];
+    if (verdict.id === this.plain.id) [this.#verdict, this.#explain, this.#headers] = [verdict, null, null];
   }
 
   get body(): string {
@@ -49,8 +49,9 @@ class Stored implements StoredVerdict {
     return this.#body;
   }
 
+  /** Of a client that is let pass without what costs to explain, until that has been found: nobody waits for it. */
   get headers(): HeaderList {
-    this.#headers ??= headersOf(this.verdict);
+    this.#headers ??= headersOf(this.denies ? this.verdict : this.#verdict);
     return this.#headers;
   }
 
