@@ -243,10 +243,6 @@ async function spread() {
   ];
 }
 
-const SUSPECTS = 1000;
-const SUSPECT_CALLS = 60;
-const HELD = 200_000;
-
 async function takeover() {
   const total = Number(flags.clients);
   const broker = await startBroker();
@@ -307,6 +303,10 @@ async function serveUntil(
   rmSync(folder, { recursive: true, force: true });
   return seconds;
 }
+
+const SUSPECTS = 1000;
+const SUSPECT_CALLS = 60;
+const HELD = 200_000;
 
 async function flood() {
   const count = Number(flags.flood);
