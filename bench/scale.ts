@@ -17,22 +17,31 @@ import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import autocannon from 'autocannon';
-import { createApp } from '../service/app.ts';
+import { type App, createApp } from '../service/app.ts';
 import { readConfig } from '../service/config.ts';
 import type { ApiCall } from '../service/core/contracts.ts';
-import { Identifier } from '../service/core/identify.ts';
 import { createObserver } from '../service/core/observe.ts';
 import type { Incoming, Source } from '../service/core/source.ts';
-import { encodeCall } from '../service/io/avro.ts';
 import { DiskStore } from '../service/io/disk-store.ts';
-import { createClient, createPartitioner, type KafkaOptions } from '../service/io/kafka-client.ts';
+import type { KafkaOptions } from '../service/io/kafka-client.ts';
 import { createTopics } from '../service/io/kafka-topics.ts';
 import { packageRoot } from '../service/io/package-root.ts';
 import { tuneCollector } from '../service/io/v8.ts';
 import { VerdictStore } from '../service/io/verdict-store.ts';
 import { runPipeline, type Stages } from '../service/pipeline.ts';
 import { createStages } from '../service/stages.ts';
-import { createLookups, environmentOf, MACHINE, optionsOf, PARTITIONS, quantile, spreadOf, startBroker } from './stand.ts';
+import {
+  createLookups,
+  environmentOf,
+  MACHINE,
+  metricOf,
+  optionsOf,
+  PARTITIONS,
+  produceKeyed,
+  quantile,
+  spreadOf,
+  startBroker,
+} from './stand.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -252,11 +261,11 @@ async function takeover() {
       const options = optionsOf(broker.brokers, `takeover-${clients}`, true);
       const own = { ...options, topics: { ...options.topics, calls: `${options.group}-calls` } };
       await createTopics(own, { partitions: PARTITIONS });
-      await produce(own, clients);
-      await serveUntil(own, async (metric) => (await metric('assay_calls_total')) === clients);
+      await produceKeyed(own, oneOfEach(clients));
+      await serveUntil(own, async (app) => (await metricOf(app, 'assay_calls_total')) === clients);
       const seconds = await serveUntil(
         own,
-        async (metric, isReady) => (await isReady()) && (await metric('assay_clients')) === clients,
+        async (app) => (await isReady(app)) && (await metricOf(app, 'assay_clients')) === clients,
       );
       rows.push({ clients, seconds });
       console.error(`takeover: ${clients} in ${seconds.toFixed(1)} s`);
@@ -267,41 +276,28 @@ async function takeover() {
   return rows;
 }
 
-/** A call of each client, keyed by client. */
-async function produce(options: KafkaOptions, clients: number): Promise<void> {
-  const producer = createClient(options).producer({ createPartitioner, idempotent: true, maxInFlightRequests: 1 });
-  await producer.connect();
-  const identifier = new Identifier({ key: 'assay', maxLinks: 1000 });
-  for (let n = 0; n < clients; n += DELIVERY_RECORDS) {
-    const calls = Array.from({ length: Math.min(DELIVERY_RECORDS, clients - n) }, (_, k) => callOf(n + k, START + n + k));
-    const messages = calls.map((call) => ({ key: identifier.identify(call).clientId, value: encodeCall(call) }));
-    await producer.send({ topic: options.topics.calls, messages });
-  }
-  await producer.disconnect();
+function* oneOfEach(clients: number): Generator<ApiCall> {
+  for (let n = 0; n < clients; n++) yield callOf(n, START + n);
 }
 
-type Metric = (name: string) => Promise<number>;
-
 /** Runs a server with nothing on its disk until it is as far as wanted. @returns how long that took, in s, models being loaded */
-async function serveUntil(
-  options: KafkaOptions,
-  isThere: (metric: Metric, isReady: () => Promise<boolean>) => Promise<boolean>,
-): Promise<number> {
+async function serveUntil(options: KafkaOptions, isThere: (app: App) => Promise<boolean>): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'assay-scale-'));
   const env = { ...environmentOf(options, folder), ASSAY_MAX_CLIENTS: String(2 * Number(flags.clients)) };
   const app = await createApp(readConfig(env));
   const startedAt = performance.now();
   const stop = new AbortController();
   const running = app.run(stop.signal);
-  const metric: Metric = async (name) =>
-    Number(new RegExp(`^${name} (\\d+)`, 'm').exec((await app.http.inject('/metrics')).body)?.[1]);
-  const isReady = async () => (await app.http.inject('/readyz')).statusCode === 200;
-  while (!(await isThere(metric, isReady))) await Promise.race([sleep(100), running]);
+  while (!(await isThere(app))) await Promise.race([sleep(100), running]);
   const seconds = (performance.now() - startedAt) / 1000;
   stop.abort();
   await running;
   rmSync(folder, { recursive: true, force: true });
   return seconds;
+}
+
+async function isReady({ http }: App): Promise<boolean> {
+  return (await http.inject('/readyz')).statusCode === 200;
 }
 
 const SUSPECTS = 1000;

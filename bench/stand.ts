@@ -6,9 +6,13 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import autocannon from 'autocannon';
 import type { FastifyInstance } from 'fastify';
+import type { App } from '../service/app.ts';
+import type { ApiCall } from '../service/core/contracts.ts';
+import { Identifier } from '../service/core/identify.ts';
 import type { Observer } from '../service/core/observe.ts';
+import { encodeCall } from '../service/io/avro.ts';
 import { createHttp } from '../service/io/http.ts';
-import type { KafkaOptions } from '../service/io/kafka-client.ts';
+import { createClient, createPartitioner, type KafkaOptions } from '../service/io/kafka-client.ts';
 import { createMetrics } from '../service/io/metrics.ts';
 import { packageRoot } from '../service/io/package-root.ts';
 import { splitBody } from '../service/io/post-body.ts';
@@ -66,6 +70,31 @@ export function environmentOf({ brokers, group, topics }: KafkaOptions, dataFold
     KAFKA_DEAD_LETTERS_TOPIC: topics.deadLetters,
     ASSAY_EARLY: String(topics.questions !== null),
   };
+}
+
+/** Sends calls keyed by client, as producers do that know their clients. */
+export async function produceKeyed(options: KafkaOptions, calls: Iterable<ApiCall> | AsyncIterable<ApiCall>): Promise<void> {
+  const producer = createClient(options).producer({ createPartitioner, idempotent: true, maxInFlightRequests: 1 });
+  await producer.connect();
+  const identifier = new Identifier({ key: 'assay', maxLinks: 1_000_000 });
+  let messages: { key: string; value: Buffer }[] = [];
+  const send = async () => {
+    if (messages.length > 0) await producer.send({ topic: options.topics.calls, messages });
+    messages = [];
+  };
+  for await (const call of calls) {
+    messages.push({ key: identifier.identify(call).clientId, value: encodeCall(call) });
+    if (messages.length === MAX_MESSAGES) await send();
+  }
+  await send();
+  await producer.disconnect();
+}
+
+const MAX_MESSAGES = 1000;
+
+/** What a server's metrics say, NaN where they don't. */
+export async function metricOf({ http }: App, name: string): Promise<number> {
+  return Number(new RegExp(`^${name} (\\d+)`, 'm').exec((await http.inject('/metrics')).body)?.[1]);
 }
 
 export function startServer(env: Record<string, string>): ChildProcess {

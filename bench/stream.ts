@@ -11,13 +11,21 @@ import { loadCalls } from '../datasets/simulator/simulator.ts';
 import { createApp } from '../service/app.ts';
 import { readConfig } from '../service/config.ts';
 import { compileType } from '../service/core/avro-type.ts';
-import { ApiCallSchema } from '../service/core/contracts.ts';
-import { Identifier } from '../service/core/identify.ts';
-import { encodeCall } from '../service/io/avro.ts';
-import { createClient, createPartitioner, type KafkaOptions } from '../service/io/kafka-client.ts';
+import { type ApiCall, ApiCallSchema } from '../service/core/contracts.ts';
+import { createClient, type KafkaOptions } from '../service/io/kafka-client.ts';
 import { createTopics } from '../service/io/kafka-topics.ts';
 import { packageRoot } from '../service/io/package-root.ts';
-import { environmentOf, HEADER_BYTES, MACHINE, optionsOf, PARTITIONS, spreadOf, startBroker } from './stand.ts';
+import {
+  environmentOf,
+  HEADER_BYTES,
+  MACHINE,
+  metricOf,
+  optionsOf,
+  PARTITIONS,
+  produceKeyed,
+  spreadOf,
+  startBroker,
+} from './stand.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -30,22 +38,13 @@ const { values: flags } = parseArgs({
 const CALLS = Number(flags.calls);
 const ROUNDS = Number(flags.rounds);
 
-/** Keyed by client, as producers do that know their clients. */
-async function produce(options: KafkaOptions): Promise<void> {
-  const producer = createClient(options).producer({ createPartitioner, idempotent: true, maxInFlightRequests: 1 });
-  await producer.connect();
-  const identifier = new Identifier({ key: 'assay', maxLinks: 1_000_000 });
-  let messages: { key: string; value: Buffer }[] = [];
+async function* simulate(): AsyncGenerator<ApiCall> {
   let count = 0;
   for await (const { call } of loadCalls({ seed: 4242, clients: Number(flags.clients) })) {
-    messages.push({ key: identifier.identify(call).clientId, value: encodeCall(call) });
-    count++;
-    if (messages.length === 1000 || count === CALLS) await producer.send({ topic: options.topics.calls, messages });
-    if (messages.length === 1000) messages = [];
-    if (count === CALLS) break;
+    yield call;
+    if (++count === CALLS) return;
   }
-  if (count < CALLS) throw new Error(`the simulator gave ${count} calls only`);
-  await producer.disconnect();
+  throw new Error(`the simulator gave ${count} calls only`);
 }
 
 /** Calls a second of kafkajs and avsc alone, from the first batch to the last. */
@@ -83,7 +82,7 @@ async function whole(options: KafkaOptions): Promise<number> {
   const running = app.run(stop.signal);
   const admin = createClient(options).admin();
   await admin.connect();
-  const counted = async () => Number(/^assay_calls_total (\d+)/m.exec((await app.http.inject('/metrics')).body)?.[1]);
+  const counted = () => metricOf(app, 'assay_calls_total');
   while ((await counted()) === 0) await sleep(10);
   const startedAt = performance.now();
   while ((await counted()) < CALLS) await Promise.race([sleep(50), running]);
@@ -108,7 +107,7 @@ const pairs: { readonly bare: number; readonly whole: number }[] = [];
 try {
   const first = optionsOf(broker.brokers, 'round-0', !flags.routed);
   await createTopics(first, { partitions: PARTITIONS });
-  await produce(first);
+  await produceKeyed(first, simulate());
   for (let round = 1; round <= ROUNDS; round++) {
     const options = optionsOf(broker.brokers, `round-${round}`, !flags.routed);
     const pair = { bare: await bare(options), whole: await whole(options) };

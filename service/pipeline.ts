@@ -105,8 +105,8 @@ export async function explainAll(
   classifier: Classifier,
   onExplained: (decision: Decision, decided: Decided) => void,
 ): Promise<void> {
+  const isFew = decided.length <= FEW_VERDICTS;
   const explainStretch = async (stretch: readonly Decided[]) => {
-    const isFew = decided.length <= FEW_VERDICTS;
     const explanations = isFew ? [] : await classifier.explainAll(stretch.map(({ vector }) => vector));
     stretch.forEach((each, i) => {
       onExplained({ verdict: each.explain(explanations[i]), provenance: each.provenance }, each);
