@@ -96,11 +96,13 @@ class KafkaFeed {
   }
 
   async start(): Promise<void> {
-    const { GROUP_JOIN, CRASH, END_BATCH_PROCESS } = this.#consumer.events;
+    const { GROUP_JOIN, CRASH, FETCH, END_BATCH_PROCESS } = this.#consumer.events;
     this.#consumer.on(GROUP_JOIN, ({ payload }) => this.#assign(payload.memberAssignment[this.#topic] ?? []));
     this.#consumer.on(CRASH, ({ payload }) => {
       if (!payload.restart) this.#fail(payload.error);
     });
+    // Also told where the answer held nothing.
+    this.#consumer.on(FETCH, () => this.#merge.beat(Date.now()));
     // Also told of batches that hold nothing but transaction markers, which no handler sees.
     this.#consumer.on(END_BATCH_PROCESS, ({ payload }) => {
       if (payload.batchSize === 0) this.#passOver(payload.partition, payload.lastOffset, payload.highWatermark);
@@ -245,6 +247,8 @@ class KafkaFeed {
     for (const partition of partitions) {
       const { begin, end } = positions.get(partition) ?? { begin: null, end: 0 };
       this.#merge.expect(partition, begin, end);
+      // Asking may have taken longer than anyone is waited for.
+      this.#merge.touch(partition, Date.now());
     }
     this.#wake();
   }

@@ -20,6 +20,12 @@ function idleMerge(...partitions: number[]): PartitionMerge<MergeItem> {
   return merge;
 }
 
+/** The brokers answer, once a second. */
+function live(merge: PartitionMerge<MergeItem>, from: number, forMs: number): void {
+  for (let ms = 0; ms < forMs; ms += 1000) merge.beat(from + ms);
+  merge.beat(from + forMs);
+}
+
 function names(taken: { partition: number; item: MergeItem }[]): string {
   return taken.map(({ partition, item }) => `${partition}@${item.offset}`).join(' ');
 }
@@ -84,10 +90,29 @@ test('a partition that is known to hold more is waited for, but not for ever', (
   merge.expect(0, 0, 1);
   merge.expect(1, 4, 5);
   merge.add(0, [item(LIVE, 0)], 1, 1, NOW);
+  live(merge, NOW, MERGE.patienceMs - 1);
   assert.equal(names(merge.take(NOW + MERGE.patienceMs - 1, 10)), '');
-  merge.touch(1, NOW + 1000);
-  assert.equal(names(merge.take(NOW + MERGE.patienceMs, 10)), '');
-  assert.equal(names(merge.take(NOW + 1000 + MERGE.patienceMs, 10)), '0@0');
+  merge.touch(1, NOW + MERGE.patienceMs);
+  live(merge, NOW + MERGE.patienceMs, MERGE.patienceMs - 1);
+  assert.equal(names(merge.take(NOW + 2 * MERGE.patienceMs - 1, 10)), '');
+  assert.equal(names(merge.take(NOW + 2 * MERGE.patienceMs, 10)), '0@0');
+});
+
+test('in an outage nobody is passed over, and after it the first to come back waits for the others', () => {
+  const merge = new PartitionMerge<MergeItem>();
+  merge.assign([0, 1, 2], NOW);
+  merge.expect(0, 0, 2);
+  merge.expect(1, 0, 1);
+  merge.expect(2, 0, 0);
+  merge.add(0, [item(HISTORIC, 0)], 1, 2, NOW);
+  const back = NOW + 10 * MERGE.patienceMs;
+  assert.equal(names(merge.take(back, 10)), '');
+  merge.add(0, [item(HISTORIC + 2, 1)], 2, 2, back);
+  assert.equal(names(merge.take(back, 10)), '');
+  merge.add(1, [item(HISTORIC + 1, 0)], 1, 1, back + 1000);
+  merge.beat(back + MERGE.silenceMs);
+  // The third holds nothing more that is known of, and has been silent since for as long as a historic head waits.
+  assert.equal(names(merge.take(back + MERGE.silenceMs, 10)), '0@0 1@0');
 });
 
 test('a new partition counts as holding more until it is known what it holds', () => {

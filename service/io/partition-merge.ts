@@ -16,12 +16,17 @@ export interface MergeItem {
 }
 
 export const MERGE = {
-  /** How long a partition that is known to hold more may bring nothing before the others go on. */
-  patienceMs: 5000,
+  /**
+   * How long a partition that is known to hold more may bring nothing before the others go on: longer than brokers take
+   * to give it another leader, which they do some 9 s after its own died (`broker.session.timeout.ms`).
+   */
+  patienceMs: 20_000,
   /** A head that lies further back is historic: it is replayed, and others of its time may still come. */
   historicMs: 60_000,
   /** How long a partition must be silent before a historic head goes on without it. */
   silenceMs: 1000,
+  /** So long without a sign of any partition is an outage, or a process that stood still: then silence is nobody's own. */
+  outageMs: 2000,
 } as const;
 
 /** One partition: its items at hand and where it stands. */
@@ -48,6 +53,8 @@ interface Lane<T> {
 export class PartitionMerge<T extends MergeItem> {
   readonly #lanes = new Map<number, Lane<T>>();
   #turn = 0;
+  /** When anything last showed life. */
+  #lifeAt = 0;
 
   /**
    * Sets which partitions are read. All buffers are dropped, since Kafka sends again from the last commit; a partition
@@ -56,6 +63,7 @@ export class PartitionMerge<T extends MergeItem> {
   assign(partitions: Iterable<number>, nowMs: number): void {
     const before = new Map(this.#lanes);
     this.#lanes.clear();
+    this.#lifeAt = nowMs;
     for (const partition of partitions) {
       const taken = before.get(partition)?.taken ?? 0;
       this.#lanes.set(partition, { ...newLane<T>(partition, nowMs), taken, position: taken > 0 ? taken : null });
@@ -70,8 +78,19 @@ export class PartitionMerge<T extends MergeItem> {
     if (position !== null && position > (lane.position ?? -1)) lane.position = position;
   }
 
+  /** The brokers answer. After an outage each partition has its time anew: the first to come back must not go alone. */
+  beat(nowMs: number): void {
+    if (this.#isOut(nowMs)) for (const lane of this.#lanes.values()) lane.activeAt = nowMs;
+    this.#lifeAt = nowMs;
+  }
+
+  #isOut(nowMs: number): boolean {
+    return nowMs - this.#lifeAt > MERGE.outageMs;
+  }
+
   /** The partition lives, though it brings nothing yet. */
   touch(partition: number, nowMs: number): void {
+    this.beat(nowMs);
     const lane = this.#lanes.get(partition);
     if (lane) lane.activeAt = nowMs;
   }
@@ -90,7 +109,7 @@ export class PartitionMerge<T extends MergeItem> {
     }
     lane.position = Math.max(from, position);
     lane.end = Math.max(end, lane.position);
-    lane.activeAt = nowMs;
+    this.touch(partition, nowMs);
   }
 
   /** Takes up to `limit` items that may go now, in order; none where a partition must be waited for. */
@@ -112,9 +131,10 @@ export class PartitionMerge<T extends MergeItem> {
     // Nothing before it in its partition had a time: there is no place to keep it for.
     if (time === Number.NEGATIVE_INFINITY) return false;
     const isHistoric = time < nowMs - MERGE.historicMs;
+    const isOut = this.#isOut(nowMs);
     for (const lane of lanes) {
       if (lane.head < lane.items.length) continue;
-      const silentMs = nowMs - lane.activeAt;
+      const silentMs = isOut ? 0 : nowMs - lane.activeAt;
       const holdsMore = (lane.position ?? 0) < lane.end;
       if (holdsMore ? silentMs < MERGE.patienceMs : isHistoric && silentMs < MERGE.silenceMs) return true;
     }
