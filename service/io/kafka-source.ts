@@ -195,7 +195,7 @@ class KafkaFeed {
     const prepare = () => this.#reader.prepare(records);
     return prepareWithPatience(prepare, registryPatienceMs, this.#signal, async (error) => {
       this.#notice(error.message);
-      for (const partition of this.#merge.partitions) this.#merge.touch(partition, Date.now());
+      this.#merge.renew(Date.now());
       await heartbeat();
     });
   }
@@ -247,9 +247,9 @@ class KafkaFeed {
     for (const partition of partitions) {
       const { begin, end } = positions.get(partition) ?? { begin: null, end: 0 };
       this.#merge.expect(partition, begin, end);
-      // Asking may have taken longer than anyone is waited for.
-      this.#merge.touch(partition, Date.now());
     }
+    // Asking may have taken longer than anyone is waited for.
+    this.#merge.renew(Date.now());
     this.#wake();
   }
 

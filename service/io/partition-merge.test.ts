@@ -92,7 +92,7 @@ test('a partition that is known to hold more is waited for, but not for ever', (
   merge.add(0, [item(LIVE, 0)], 1, 1, NOW);
   live(merge, NOW, MERGE.patienceMs - 1);
   assert.equal(names(merge.take(NOW + MERGE.patienceMs - 1, 10)), '');
-  merge.touch(1, NOW + MERGE.patienceMs);
+  merge.renew(NOW + MERGE.patienceMs);
   live(merge, NOW + MERGE.patienceMs, MERGE.patienceMs - 1);
   assert.equal(names(merge.take(NOW + 2 * MERGE.patienceMs - 1, 10)), '');
   assert.equal(names(merge.take(NOW + 2 * MERGE.patienceMs, 10)), '0@0');

@@ -80,7 +80,7 @@ export class PartitionMerge<T extends MergeItem> {
 
   /** The brokers answer. After an outage each partition has its time anew: the first to come back must not go alone. */
   beat(nowMs: number): void {
-    if (this.#isOut(nowMs)) for (const lane of this.#lanes.values()) lane.activeAt = nowMs;
+    if (this.#isOut(nowMs)) this.renew(nowMs);
     this.#lifeAt = nowMs;
   }
 
@@ -88,11 +88,10 @@ export class PartitionMerge<T extends MergeItem> {
     return nowMs - this.#lifeAt > MERGE.outageMs;
   }
 
-  /** The partition lives, though it brings nothing yet. */
-  touch(partition: number, nowMs: number): void {
-    this.beat(nowMs);
-    const lane = this.#lanes.get(partition);
-    if (lane) lane.activeAt = nowMs;
+  /** Each partition has its time anew, as after a wait that was none of theirs. */
+  renew(nowMs: number): void {
+    this.#lifeAt = nowMs;
+    for (const lane of this.#lanes.values()) lane.activeAt = nowMs;
   }
 
   /** Adds items in offset order; `position` is the offset behind them. What was taken before is left out. */
@@ -109,7 +108,8 @@ export class PartitionMerge<T extends MergeItem> {
     }
     lane.position = Math.max(from, position);
     lane.end = Math.max(end, lane.position);
-    this.touch(partition, nowMs);
+    this.beat(nowMs);
+    lane.activeAt = nowMs;
   }
 
   /** Takes up to `limit` items that may go now, in order; none where a partition must be waited for. */
