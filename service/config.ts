@@ -44,7 +44,7 @@ export const ConfigSchema = Type.Object({
   KAFKA_ROUTED_TOPIC: text('Topic between, of calls by client', 'assay-calls'),
   KAFKA_STATE_TOPIC: text("Topic of the clients' state", 'assay-state'),
   KAFKA_SHARED_TOPIC: text('Topic of what all processes share: links and cohorts', 'assay-shared'),
-  KAFKA_COMMIT_MS: whole('How long what changed may wait to be committed, ms', 500, 1, 60_000),
+  KAFKA_COMMIT_MS: whole('Ms until what changed is committed; four times that while far behind', 500, 1, 60_000),
   KAFKA_VERDICTS_TOPIC: text('Topic of the verdicts', 'verdicts'),
   KAFKA_LABELS_TOPIC: text('Topic of the labels', 'labels'),
   KAFKA_DEAD_LETTERS_TOPIC: text('Topic of the dead letters', 'assay-dead-letters'),

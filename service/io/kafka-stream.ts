@@ -49,6 +49,8 @@ interface Run {
   committed: number | null;
   /** Records processed since the last transaction began. */
   waiting: number;
+  /** Records that lay before it when a batch was last worked off. */
+  lag: number;
   timer: NodeJS.Timeout | null;
   commit: Promise<void> | null;
 }
@@ -60,6 +62,8 @@ const STRETCH_SNAPSHOTS = 96;
 const MANY_VERDICTS = 512;
 /** Records of a partition that may wait for their transaction; then reading waits too. */
 const MAX_WAITING = 50_000;
+/** Times that a transaction is put off while its partition lies behind. */
+const MAX_PUT_OFF = 3;
 const FETCH_BYTES = 1024 * 1024;
 const FETCH_WAIT_MS = 50;
 const REOPEN_MS = 1000;
@@ -229,7 +233,16 @@ class Stream {
   async #beginOne(partition: number): Promise<Run> {
     const writer = await openWriter(this.#options, `${this.#options.group}-${partition}`);
     const task = this.#options.createTask(partition);
-    const fresh = { expected: 0, work: Promise.resolve(), position: 0, committed: null, waiting: 0, timer: null, commit: null };
+    const fresh = {
+      expected: 0,
+      work: Promise.resolve(),
+      position: 0,
+      committed: null,
+      waiting: 0,
+      lag: 0,
+      timer: null,
+      commit: null,
+    };
     return { partition, task, writer, ...fresh };
   }
 
@@ -291,11 +304,8 @@ class Stream {
     await this.#decide(run, isOver);
     if (isOver()) return;
     this.#pass(run, batch.lastOffset());
-    this.#options.onBatch?.({
-      partition: run.partition,
-      records: records.length,
-      lag: Number(batch.highWatermark) - run.position,
-    });
+    run.lag = Number(batch.highWatermark) - run.position;
+    this.#options.onBatch?.({ partition: run.partition, records: records.length, lag: run.lag });
     if (run.waiting >= MAX_WAITING) await this.#commit(run);
   }
 
@@ -352,7 +362,16 @@ class Stream {
 
   #schedule(run: Run): void {
     if (run.timer || run.commit) return;
-    run.timer = setTimeout(() => void this.#commit(run), this.#options.commitMs);
+    run.timer = setTimeout(() => this.#whenDue(run), this.#options.commitMs);
+  }
+
+  /**
+   * With more before it than was done since the last transaction, a partition is late whatever is done; written less often,
+   * each state and each verdict stands for more calls.
+   */
+  #whenDue(run: Run, putOff = 0): void {
+    if (run.lag <= run.waiting || putOff === MAX_PUT_OFF) void this.#commit(run);
+    else run.timer = setTimeout(() => this.#whenDue(run, putOff + 1), this.#options.commitMs);
   }
 
   /** One transaction at a time; resolves once what was there when it was asked for is committed, or the task is lost. */
