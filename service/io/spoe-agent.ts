@@ -74,7 +74,9 @@ class Conversation {
     socket.on('error', () => socket.destroy());
   }
 
+  /** What came together is answered together: each write costs more than the answer. */
   #take(bytes: Buffer): void {
+    this.#socket.cork();
     try {
       let left = this.#waiting.length > 0 ? Buffer.concat([this.#waiting, bytes]) : bytes;
       for (let taken = takeFrame(left, this.#maxBytes); taken; taken = takeFrame(left, this.#maxBytes)) {
@@ -84,6 +86,8 @@ class Conversation {
       this.#waiting = left;
     } catch (error) {
       this.#end(error instanceof SpopFault ? error : new SpopFault(SPOP_STATUS.invalid, String(error)));
+    } finally {
+      this.#socket.uncork();
     }
   }
 
