@@ -170,10 +170,12 @@ function spread(count: number): { ids: string[]; messages: Message[] } {
 
 test('calls of a client spread over partitions are routed in order of time, each once, also over a restart', async (t) => {
   const bench = await open(t);
+  const { calls } = bench.options.topics;
   const sent = spread(20_000);
-  await bench.send(bench.options.topics.calls, sent.messages);
-  const before = await route(bench, 1);
-  assert.ok(before.length < 20_000, 'the restart lies in between');
+  await bench.send(calls, sent.messages.slice(0, 15_000));
+  await route(bench, 1);
+  // However fast the first router was, it can't have come to these.
+  await bench.send(calls, sent.messages.slice(15_000));
   assert.deepEqual(await route(bench, 20_000), sent.ids);
 });
 
