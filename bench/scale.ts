@@ -60,17 +60,17 @@ const collectGarbage = runInNewContext('gc') as () => void;
 const START = Date.UTC(2026, 0, 1);
 const DELIVERY_RECORDS = 2000;
 const NO_BYTES = new Uint8Array(0);
-const NO_FIELDS = Object.fromEntries(
-  // biome-ignore format: what the calls here don't tell
-  ['query', 'host', 'route', 'gateway', 'tenant', 'httpVersion', 'accept', 'acceptEncoding', 'acceptLanguage', 'contentType',
-    'referer', 'headerNames', 'hasCookie', 'tlsVersion', 'tlsCipher', 'ja3', 'ja4', 'tlsResumed', 'clientCertificate',
-    'connectionId', 'connectionRequests', 'authScheme', 'subject', 'identityVerified', 'account', 'bodySample'].map((name) => [name, null]),
-);
-
-/** A call of client `i` at `time`; 16 million clients have addresses of their own. */
+/**
+ * A call of client `i` at `time`; 16 million clients have addresses of their own. All fields are written out, as a decoder makes them: a
+ * copy of others takes ten times the memory, and what collects that is then what is measured.
+ */
+// biome-ignore format: what the calls here don't tell, one after the other
 function callOf(i: number, time: number, fields: Partial<ApiCall> = {}): ApiCall {
   return {
-    ...NO_FIELDS,
+    query: null, host: null, route: null, gateway: null, tenant: null, httpVersion: null, accept: null, acceptEncoding: null,
+    acceptLanguage: null, contentType: null, referer: null, headerNames: null, hasCookie: null, tlsVersion: null, tlsCipher: null,
+    ja3: null, ja4: null, tlsResumed: null, clientCertificate: null, connectionId: null, connectionRequests: null,
+    authScheme: null, subject: null, identityVerified: null, account: null, bodySample: null,
     id: `${time}-${i}`,
     time,
     clientIp: addressOf(i),
