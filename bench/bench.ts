@@ -2,8 +2,6 @@
  * Side-by-side measurements in one run, printed as ratios and written to bench/results.json. Rounds alternate between
  * the two that are compared, so that a machine whose speed drifts drifts under both.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadCalls } from '../datasets/simulator/simulator.ts';
@@ -15,7 +13,7 @@ import { createAvroReader, encodeCall } from '../service/io/avro.ts';
 import { packageRoot } from '../service/io/package-root.ts';
 import { runPipeline } from '../service/pipeline.ts';
 import { createStages } from '../service/stages.ts';
-import { HEADER_BYTES, load, MACHINE, quantile, spreadOf } from './stand.ts';
+import { HEADER_BYTES, load, MACHINE, quantile, spreadOf, startScript } from './stand.ts';
 
 const ROUNDS = 5;
 const CALLS = 100_000;
@@ -114,26 +112,17 @@ async function compareInProcess(records: Incoming[]): Promise<Comparison[]> {
   ];
 }
 
-/** A server in a process of its own; resolves with the address it prints. */
-async function startLookups(mode: 'bare' | 'assay'): Promise<{ child: ChildProcess; url: string }> {
-  const child = spawn(process.execPath, [join(packageRoot, 'dist', 'bench', 'lookup-server.js'), mode], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const [line] = (await once(child.stdout!, 'data')) as [Buffer];
-  return { child, url: line.toString().trim() };
-}
-
 async function compareLookups(): Promise<Comparison[]> {
-  const bare = await startLookups('bare');
-  const assay = await startLookups('assay');
+  const bare = await startScript('lookup-server.js', ['bare']);
+  const assay = await startScript('lookup-server.js', ['assay']);
   const against = 'a bare Fastify route that sends the same bytes';
   const compareRoutes = (name: string, ours: string, theirs: string) =>
     compare(
       name,
       ['requests/s', 'ms that 99% wait at most'],
-      () => load(assay.url + ours, LOOKUP_SECONDS),
+      () => load(assay.said + ours, LOOKUP_SECONDS),
       against,
-      () => load(bare.url + theirs, LOOKUP_SECONDS),
+      () => load(bare.said + theirs, LOOKUP_SECONDS),
     );
   try {
     return [

@@ -104,6 +104,15 @@ export function startServer(env: Record<string, string>): ChildProcess {
   });
 }
 
+/** A compiled script, path below dist/bench, that goes on once it has printed a line. */
+export async function startScript(path: string, args: readonly string[] = []): Promise<{ child: ChildProcess; said: string }> {
+  const child = spawn(process.execPath, [join(packageRoot, 'dist', 'bench', path), ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = (await once(child.stdout!, 'data')) as [Buffer];
+  return { child, said: line.toString().trim() };
+}
+
 export async function stopServer(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, 'exit');

@@ -5,19 +5,15 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import Table from 'cli-table3';
 import { findPort, type Started } from '../../datasets/range/processes.ts';
-import type { Answer } from '../../service/io/ask.ts';
-import { extAuthzService } from '../../service/io/ext-authz.ts';
-import { openGrpc } from '../../service/io/grpc.ts';
 import { packageRoot } from '../../service/io/package-root.ts';
-import { openSpoeAgent } from '../../service/io/spoe-agent.ts';
-import { MACHINE, spreadOf } from '../stand.ts';
+import { MACHINE, spreadOf, startScript } from '../stand.ts';
 import { bringGateways, install, startGateway } from './install.ts';
 import { Assay, GOOD, teach } from './stand.ts';
 import { GATEWAYS, type Gateway } from './table.ts';
@@ -57,24 +53,6 @@ function millisOf(text: string): number {
   return Number(number) * UNITS[unit!]!;
 }
 
-const YES: Answer = { status: 200, result: 'allow', headers: [] };
-
-/** Say yes to everybody, in each dialect, and nothing else. */
-async function openStubs() {
-  // Envoy, the only one to ask below the path, takes 204 for a denial that it is to pass on.
-  const http = createServer(({ url }, response) => response.writeHead(url === '/v1/authz' ? 204 : 200).end());
-  http.keepAliveTimeout = 60_000;
-  const [host, ask] = ['127.0.0.1', () => YES];
-  const [spoe, grpc] = [await openSpoeAgent({ host, port: 0, ask }), await openGrpc(host, 0, [extAuthzService({ ask })])];
-  return { http: await listen(http), spoe: spoe.port, grpc: grpc.port };
-}
-
-async function listen(server: Server): Promise<number> {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return (server.address() as AddressInfo).port;
-}
-
 interface Application {
   port: number;
   /** Requests so far. */
@@ -88,19 +66,29 @@ async function openApplication(): Promise<Application> {
     response.end('{"id":7}');
   });
   server.keepAliveTimeout = 60_000;
-  application.port = await listen(server);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  application.port = (server.address() as AddressInfo).port;
   return application;
 }
 
-const WAYS = ['assay', 'stub', 'none'] as const;
+const STUB = 'gateways/stub-server.js';
+/** A second stub says what the ratio of a thing to itself is on this machine. */
+const WAYS = ['assay', 'stub', 'twin', 'none'] as const;
 type Way = (typeof WAYS)[number];
 type Asked = Readonly<Record<'http' | 'spoe' | 'grpc' | 'syslog', number>>;
+
+type Ratios = Readonly<Record<'stub' | 'none' | 'noise', ReturnType<typeof spreadOf>>>;
 
 interface Cost {
   readonly gateway: string;
   /** Assay's share of the stub's and of no one's throughput, and how many times their p99. */
-  readonly throughput: Readonly<Record<'stub' | 'none', ReturnType<typeof spreadOf>>>;
-  readonly p99: Readonly<Record<'stub' | 'none', ReturnType<typeof spreadOf>>>;
+  readonly throughput: Ratios;
+  readonly p99: Ratios;
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 async function measure(
@@ -124,12 +112,18 @@ async function measure(
       );
       started.push(...(await startGateway(gateway, folder, ports[way])));
     }
-    const loads: Record<Way, Load[]> = { assay: [], stub: [], none: [] };
+    const loads: Record<Way, Load[]> = { assay: [], stub: [], twin: [], none: [] };
     for (const way of WAYS) await load(ports[way], application);
     for (let round = 0; round < Number(flags.rounds); round++)
-      for (const way of WAYS) loads[way].push(await load(ports[way], application));
-    const ratio = (name: keyof Load, to: Way) => spreadOf(loads.assay.map((each, i) => each[name] / loads[to][i]![name]));
-    const ratios = (name: keyof Load) => ({ stub: ratio(name, 'stub'), none: ratio(name, 'none') });
+      // Back and forth, so that none always comes after the same one.
+      for (const way of round % 2 ? WAYS.toReversed() : WAYS) loads[way].push(await load(ports[way], application));
+    const ratio = (name: keyof Load, of: Way, ...to: Way[]) =>
+      spreadOf(loads[of].map((each, i) => each[name] / mean(to.map((way) => loads[way][i]![name]))));
+    const ratios = (name: keyof Load): Ratios => ({
+      stub: ratio(name, 'assay', 'stub', 'twin'),
+      none: ratio(name, 'assay', 'none'),
+      noise: ratio(name, 'twin', 'stub'),
+    });
     return { gateway: gateway.name, throughput: ratios('perSecond'), p99: ratios('p99') };
   } finally {
     await Promise.all(started.map((each) => each.stop()));
@@ -143,12 +137,13 @@ async function main(): Promise<void> {
   chmodSync(root, 0o755);
   const assay = await Assay.open(root);
   const application = await openApplication();
+  const stubs = [await startScript(STUB), await startScript(STUB)];
   try {
     await teach(assay);
     // Nobody reads the log: what is measured is the question.
     const syslog = await findPort();
-    const stubs = { ...(await openStubs()), syslog };
-    const asked = { assay: { ...assay.ports, syslog }, stub: stubs, none: stubs };
+    const [stub, twin] = stubs.map(({ said }) => ({ ...JSON.parse(said), syslog }) as Asked);
+    const asked = { assay: { ...assay.ports, syslog }, stub: stub!, twin: twin!, none: stub! };
     const costs: Cost[] = [];
     for (const gateway of chosen) costs.push(await measure(gateway, asked, application, root));
     print(costs);
@@ -156,17 +151,25 @@ async function main(): Promise<void> {
     if (flags.only === '') writeFileSync(file, `${JSON.stringify({ machine: MACHINE, flags, costs }, null, 2)}\n`);
   } finally {
     await assay.stop();
+    for (const { child } of stubs) child.kill();
     rmSync(root, { recursive: true, force: true });
   }
 }
 
+const NAMES: Readonly<Record<keyof Ratios, string>> = {
+  stub: 'Assay to a stub',
+  noise: 'a stub to a stub',
+  none: 'Assay to not asking',
+};
+
 function print(costs: readonly Cost[]): void {
   const cell = ({ median, min, max }: ReturnType<typeof spreadOf>) =>
     `${median.toFixed(2)} (${min.toFixed(2)} to ${max.toFixed(2)})`;
-  const head = ['gateway', 'throughput, of a stub', 'p99, of a stub', 'throughput, of not asking', 'p99, of not asking'];
+  const head = ['gateway', 'to', 'throughput', 'p99'];
   const table = new Table({ head, style: { head: [], border: [] } });
   for (const { gateway, throughput, p99 } of costs)
-    table.push([gateway, cell(throughput.stub), cell(p99.stub), cell(throughput.none), cell(p99.none)]);
+    for (const [to, name] of Object.entries(NAMES) as [keyof Ratios, string][])
+      table.push([gateway, name, cell(throughput[to]), cell(p99[to])]);
   console.log(table.toString());
 }
 
