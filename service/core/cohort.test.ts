@@ -113,7 +113,28 @@ test('spread over partitions they are seen as if there were one, once each has t
 test('what is of another size is no cohort', () => {
   const peers = new CohortPeers();
   peers.set(0, cohortIdOf(7), new Uint8Array(3));
-  assert.deepEqual(peers.besides(1)(7), []);
+  assert.deepEqual(peers.besides(1)(7, 0), []);
+});
+
+test('a partition that is behind sees the others as they were, whatever they have told since', () => {
+  const peers = new CohortPeers();
+  const [ahead, behind] = [0, 1].map((partition) => createObserver({ peers: peers.besides(partition) }));
+  const id = cohortIdOf(cohortOf(login(0, NOON)));
+  const at = (bucket: number) => NOON + bucket * COHORT.bucketMs;
+  const seen: number[][] = [];
+  for (let bucket = 0; bucket < 8; bucket++) {
+    for (let i = 0; i < 20; i++) {
+      ahead!.observe(login(i, at(bucket) + i));
+      peers.set(0, id, ahead!.dump(id)!);
+    }
+    if (bucket === 5) seen.push(cohortPart(watch(createObserver({ peers: peers.besides(1) }), [login(500, at(5) + 100)])[0]!));
+  }
+  seen.push(cohortPart(watch(behind!, [login(500, at(5) + 100)])[0]!));
+  assert.deepEqual(seen[1], seen[0]);
+  assert.ok(seen[0]!.some((value) => value > 0));
+  // Of what is longer ago than is kept, the oldest.
+  const [long] = watch(createObserver({ peers: peers.besides(1) }), [login(500, at(1))]);
+  assert.ok(cohortPart(long!).some((value) => value > 0));
 });
 
 test('sums halve in ten minutes', () => {

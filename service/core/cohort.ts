@@ -9,7 +9,8 @@
  * did until the others have caught up. Only beyond the limit of the table does it matter which cohort was used last.
  *
  * Where clients are spread over partitions, each counts its own, and what the others counted comes a moment later: sums are
- * added and sketches joined whenever someone reads, so that it is of no account who counted what.
+ * added and sketches joined whenever someone reads, so that it is of no account who counted what. A partition that is behind
+ * reads what the others told as far as its own bucket.
  */
 import { C, type ClientRecord, K, T, U } from './client-record.ts';
 import type { ApiCall } from './contracts.ts';
@@ -127,7 +128,7 @@ export class CohortTable {
     out.fill(0);
     if (cohort === undefined) return;
     out.set(cohort.sums);
-    const peers = this.#peers(key);
+    const peers = this.#peers(key, cohort.at[0]!);
     if (peers.length > 0) addPeers(cohort, peers, out);
     const logins = out[K.logins]!;
     for (let i = 0; i < K.size; i++) out[i] = Math.max(0, out[i]! - record.k[i]!);
@@ -170,31 +171,72 @@ function keyOf(id: string): number {
   return Number.parseInt(id.slice(ID_PREFIX.length), 16) | 0;
 }
 
-/** What other partitions counted of a cohort, by its key. */
-export type PeersOf = (key: number) => readonly Cohort[];
+/** What other partitions counted of a cohort, by its key, up to a bucket where that is known; good until asked again. */
+export type PeersOf = (key: number, bucket: number) => readonly Cohort[];
 const NO_PEERS: readonly Cohort[] = [];
 
-/** What all partitions counted, as each last told. */
+/** More than a partition is away for when its process dies: whoever takes it over then still meets what others had counted by then. */
+const TOLD_BUCKETS = 4;
+
+/** What a partition told of a cohort: the newest record of each of its last buckets, in their order. */
+class Told {
+  readonly #bytes = new Uint8Array(TOLD_BUCKETS * COHORT_BYTES);
+  readonly #numbers = new Float64Array(this.#bytes.buffer);
+  #count = 0;
+
+  put(record: Uint8Array): void {
+    const bucket = new DataView(record.buffer, record.byteOffset).getFloat64(0, true);
+    // Later ones are there where the partition was set back.
+    while (this.#count > 0 && this.#bucketOf(this.#count - 1) >= bucket) this.#count--;
+    if (this.#count === TOLD_BUCKETS) {
+      this.#bytes.copyWithin(0, COHORT_BYTES);
+      this.#count--;
+    }
+    this.#bytes.set(record, this.#count * COHORT_BYTES);
+    this.#count++;
+  }
+
+  /** The newest that is not later than a bucket, else the oldest. */
+  copy(bucket: number, into: Cohort): void {
+    let at = this.#count - 1;
+    while (at > 0 && this.#bucketOf(at) > bucket) at--;
+    into.bytes.set(this.#bytes.subarray(at * COHORT_BYTES, (at + 1) * COHORT_BYTES));
+  }
+
+  /** As `Cohort.at` of the record. */
+  #bucketOf(at: number): number {
+    return this.#numbers[(at * COHORT_BYTES) / 8]!;
+  }
+}
+
+/** What all partitions counted, as each told. */
 export class CohortPeers {
-  readonly #cohorts = new RecentMap<Map<number, Cohort>, number>(COHORT.maxCohorts);
+  readonly #cohorts = new RecentMap<Map<number, Told>, number>(COHORT.maxCohorts);
 
   /** Takes a dumped record in the place of the one before; one of another size is left out. */
   set(partition: number, id: string, bytes: Uint8Array): void {
     if (bytes.length !== COHORT_BYTES) return;
     const key = keyOf(id);
-    const known = this.#cohorts.get(key) ?? new Map<number, Cohort>();
-    const cohort = known.get(partition) ?? createCohort();
-    cohort.bytes.set(bytes);
-    known.set(partition, cohort);
+    const known = this.#cohorts.get(key) ?? new Map<number, Told>();
+    const told = known.get(partition) ?? new Told();
+    told.put(bytes);
+    known.set(partition, told);
     this.#cohorts.set(key, known);
   }
 
   /** What a partition sees of the others. */
   besides(partition: number): PeersOf {
-    return (key) => {
+    const copies: Cohort[] = [];
+    return (key, bucket) => {
       const known = this.#cohorts.peek(key);
       if (known === undefined) return NO_PEERS;
-      return Array.from(known).flatMap(([each, cohort]) => (each === partition ? [] : [cohort]));
+      let count = 0;
+      for (const [each, told] of known) {
+        if (each === partition) continue;
+        copies[count] ??= createCohort();
+        told.copy(bucket, copies[count++]!);
+      }
+      return copies.slice(0, count);
     };
   }
 }
