@@ -21,6 +21,9 @@ import {
   type Log,
   maskedFrame,
   SLOW_MS,
+  STEADY,
+  STEADY_CLIENT,
+  teachSteady,
   type Way,
 } from './stand.ts';
 import type { Gateway } from './table.ts';
@@ -153,6 +156,26 @@ const spoilt = (way: Way): Check => ({
     return wrong || recover(stand);
   },
 });
+
+/** One that has been good for long is asked about now and then. */
+async function steady(stand: Stand): Promise<Outcome> {
+  const { gateway, assay } = stand;
+  if (!gateway.keepsYes) return null;
+  await teachSteady(assay);
+  const before = await countAnswers(assay);
+  for (let i = 0; i < ROUNDS; i++) {
+    const answer = await send(stand, STEADY_CLIENT, { headers: STEADY });
+    if (answer.status !== 200 || verdictOf(answer) !== 'good') return `it got ${answer.status}, told ${verdictOf(answer)}`;
+  }
+  const asked = (await countAnswers(assay)) - before;
+  return asked > 0 && asked < ROUNDS / 2 ? '' : `asked about ${asked} of ${ROUNDS} requests`;
+}
+
+/** Questions that Assay has answered. */
+async function countAnswers({ url }: Assay): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return [...text.matchAll(/^assay_authz_total\{.*\} (\d+)$/gm)].reduce((sum, [, count]) => sum + Number(count), 0);
+}
 
 const WARM_UP_REQUESTS = 200;
 
@@ -409,4 +432,5 @@ export const CHECKS: readonly Check[] = [
   { name: 'WebSocket', run: upgrade },
   { name: 'telemetry', run: tell },
   { name: 'asking is telling', run: askAndTell },
+  { name: 'steady client', run: steady },
 ];

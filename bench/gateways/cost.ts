@@ -1,6 +1,7 @@
 /**
- * `npm run gateways:cost`: what asking costs good bots. Each gateway under wrk, with Assay, with a stub that answers nothing
- * but yes, and without asking, one after the other in each round; medians of ratios, into bench/gateways.json.
+ * `npm run gateways:cost`: what asking costs good bots. Each gateway under wrk, with Assay, as a client that it does not know
+ * and as one that has been good for long, with a stub that answers nothing but yes, and without asking, one after the other in each
+ * round; medians of ratios, into bench/gateways.json.
  */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,7 +16,7 @@ import { findPort, type Started } from '../../datasets/range/processes.ts';
 import { packageRoot } from '../../service/io/package-root.ts';
 import { MACHINE, spreadOf, startScript } from '../stand.ts';
 import { bringGateways, install, startGateway } from './install.ts';
-import { Assay, GOOD, teach } from './stand.ts';
+import { Assay, NEWCOMER, STEADY, teachSteady } from './stand.ts';
 import { GATEWAYS, type Gateway } from './table.ts';
 
 const { values: flags } = parseArgs({
@@ -36,9 +37,9 @@ interface Load {
 }
 
 /** @throws Error where an answer is no 2xx, or none of the application's */
-async function load(port: number, application: Application): Promise<Load> {
+async function load(port: number, application: Application, client: Readonly<Record<string, string>>): Promise<Load> {
   const before = application.answered;
-  const headers = ['-H', `user-agent: ${GOOD.agent}`];
+  const headers = Object.entries(client).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
   const options = ['-t1', `-c${CONNECTIONS}`, `-d${flags.seconds}s`, '--latency', ...headers];
   const { stdout } = await run('wrk', [...options, `http://127.0.0.1:${port}/v1/orders/7`]);
   const answers = Number(/(\d+) requests in/.exec(stdout)![1]);
@@ -76,13 +77,20 @@ const STUB = 'gateways/stub-server.js';
 /** A second stub says what the ratio of a thing to itself is on this machine. */
 const WAYS = ['assay', 'stub', 'twin', 'none'] as const;
 type Way = (typeof WAYS)[number];
+/** Who comes by which way, in the order of a round. */
+const RUNS = { newcomer: 'assay', steady: 'assay', stub: 'stub', twin: 'twin', none: 'none' } as const satisfies Record<
+  string,
+  Way
+>;
+type Run = keyof typeof RUNS;
+const ORDER = Object.keys(RUNS) as Run[];
 type Asked = Readonly<Record<'http' | 'spoe' | 'grpc' | 'syslog', number>>;
 
-type Ratios = Readonly<Record<'stub' | 'none' | 'noise', ReturnType<typeof spreadOf>>>;
+type Ratios = Readonly<Record<'newcomer' | 'steady' | 'noise' | 'newcomerToNone' | 'steadyToNone', ReturnType<typeof spreadOf>>>;
 
 interface Cost {
   readonly gateway: string;
-  /** Assay's share of the stub's and of no one's throughput, and how many times their p99. */
+  /** Assay's share of the stubs' and of no one's throughput, and how many times their p99. */
   readonly throughput: Ratios;
   readonly p99: Ratios;
 }
@@ -112,17 +120,20 @@ async function measure(
       );
       started.push(...(await startGateway(gateway, folder, ports[way])));
     }
-    const loads: Record<Way, Load[]> = { assay: [], stub: [], twin: [], none: [] };
-    for (const way of WAYS) await load(ports[way], application);
+    const loads: Record<Run, Load[]> = { newcomer: [], steady: [], stub: [], twin: [], none: [] };
+    const loadBy = (run: Run) => load(ports[RUNS[run]], application, run === 'newcomer' ? NEWCOMER : STEADY);
+    for (const run of ORDER) await loadBy(run);
     for (let round = 0; round < Number(flags.rounds); round++)
       // Back and forth, so that none always comes after the same one.
-      for (const way of round % 2 ? WAYS.toReversed() : WAYS) loads[way].push(await load(ports[way], application));
-    const ratio = (name: keyof Load, of: Way, ...to: Way[]) =>
-      spreadOf(loads[of].map((each, i) => each[name] / mean(to.map((way) => loads[way][i]![name]))));
+      for (const run of round % 2 ? ORDER.toReversed() : ORDER) loads[run].push(await loadBy(run));
+    const ratio = (name: keyof Load, of: Run, ...to: Run[]) =>
+      spreadOf(loads[of].map((each, i) => each[name] / mean(to.map((run) => loads[run][i]![name]))));
     const ratios = (name: keyof Load): Ratios => ({
-      stub: ratio(name, 'assay', 'stub', 'twin'),
-      none: ratio(name, 'assay', 'none'),
+      newcomer: ratio(name, 'newcomer', 'stub', 'twin'),
+      steady: ratio(name, 'steady', 'stub', 'twin'),
       noise: ratio(name, 'twin', 'stub'),
+      newcomerToNone: ratio(name, 'newcomer', 'none'),
+      steadyToNone: ratio(name, 'steady', 'none'),
     });
     return { gateway: gateway.name, throughput: ratios('perSecond'), p99: ratios('p99') };
   } finally {
@@ -139,7 +150,7 @@ async function main(): Promise<void> {
   const application = await openApplication();
   const stubs = [await startScript(STUB), await startScript(STUB)];
   try {
-    await teach(assay);
+    await teachSteady(assay);
     // Nobody reads the log: what is measured is the question.
     const syslog = await findPort();
     const [stub, twin] = stubs.map(({ said }) => ({ ...JSON.parse(said), syslog }) as Asked);
@@ -157,9 +168,11 @@ async function main(): Promise<void> {
 }
 
 const NAMES: Readonly<Record<keyof Ratios, string>> = {
-  stub: 'Assay to a stub',
-  noise: 'a stub to a stub',
-  none: 'Assay to not asking',
+  newcomer: 'a newcomer, to a stub',
+  steady: 'a steady client, to a stub',
+  noise: 'a stub, to a stub',
+  newcomerToNone: 'a newcomer, to not asking',
+  steadyToNone: 'a steady client, to not asking',
 };
 
 function print(costs: readonly Cost[]): void {

@@ -264,6 +264,28 @@ export async function teach({ url }: Assay, [one, other]: readonly [Client, Clie
   return verdict;
 }
 
+/** What a client sends that Assay does not know, and one that has been good for long and calls often. */
+export const NEWCOMER = { 'user-agent': GOOD.agent };
+export const STEADY = { 'user-agent': 'Apache-HttpClient/5.3.1 (Java/17.0.9)', authorization: 'Bearer steady' };
+export const STEADY_CLIENT: Client = { address: '127.0.0.1', agent: STEADY['user-agent'] };
+const STEADY_CALLS = 400;
+const STEADY_EVERY_MS = 50;
+
+/** Lets Assay see the steady one at work. @throws Error where it does not take it for good */
+export async function teachSteady({ url }: Assay): Promise<void> {
+  const start = Date.now() - STEADY_CALLS * STEADY_EVERY_MS;
+  const subject = createHash('sha256').update(STEADY.authorization).digest('hex').slice(0, 16);
+  const calls = Array.from({ length: STEADY_CALLS }, (_, i) => {
+    const time = start + i * STEADY_EVERY_MS + ((i * 37) % 23);
+    return { ...callOf(STEADY_CLIENT, i, start, '/v1/orders/7', 200), time, subject, authScheme: 'Bearer' };
+  });
+  const body = calls.map((call) => JSON.stringify(call)).join('\n');
+  await fetch(`${url}/v1/calls`, { method: 'POST', headers: { 'content-type': 'application/x-ndjson' }, body });
+  const said = await fetch(`${url}/v1/authz`, { headers: { ...STEADY, 'x-real-ip': STEADY_CLIENT.address } });
+  const [verdict, holds] = ['x-assay-verdict', 'cache-control'].map((name) => said.headers.get(name));
+  if (verdict !== 'good' || holds !== 'max-age=1') throw new Error(`the steady client is ${verdict}, kept ${holds}`);
+}
+
 function callOf({ address, agent }: Client, i: number, start: number, path: string, status: number) {
   const id = `${address}-${agent}-${i}`;
   return { id, time: start + i * 900, clientIp: address, method: 'GET', path, status, userAgent: agent, responseBytes: 512 };

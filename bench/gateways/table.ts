@@ -29,6 +29,8 @@ export interface Gateway {
   readonly warmsUp?: boolean;
   /** Whether clients that are known to be bad stay out while Assay is away. */
   readonly remembers: boolean;
+  /** Whether it keeps the yes to a client that has been good for long. */
+  readonly keepsYes?: boolean;
 }
 
 const ENVOY: Omit<Gateway, 'name' | 'files' | 'dialect'> = {
@@ -75,6 +77,7 @@ export const GATEWAYS: readonly Gateway[] = [
     speaksTls: true,
     saysWhich: true,
     remembers: true,
+    keepsYes: true,
   },
   { name: 'Envoy, HTTP', files: { 'envoy.yaml': 'envoy/envoy.yaml', ...ENVOY_MEMORY }, dialect: 'http', ...ENVOY },
   { name: 'Envoy, gRPC', files: { 'envoy.yaml': 'envoy/envoy-grpc.yaml', ...ENVOY_MEMORY }, dialect: 'grpc', ...ENVOY },

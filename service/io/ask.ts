@@ -93,6 +93,8 @@ const NO_VERDICT: HeaderList = [['x-assay-reasons', 'no-verdict']];
 export interface Answer {
   readonly status: 200 | 403;
   readonly result: AuthzResult;
+  /** Of a client that may pass: whether a gateway may take this for the answer to its next questions, too, for a second. */
+  readonly isSteady?: boolean;
   readonly headers: HeaderList;
 }
 
@@ -112,16 +114,17 @@ export function answer(headers: IncomingHttpHeaders, { store, identifier, early,
   return withHeader(said, 'x-assay-subject', `${attributes.authScheme} ${attributes.subject}`);
 }
 
-function withHeader({ status, result, headers }: Answer, name: string, value: string): Answer {
-  return { status, result, headers: [...headers, [name, value]] };
+function withHeader(said: Answer, name: string, value: string): Answer {
+  return { ...said, headers: [...said.headers, [name, value]] };
 }
 
 function answerOf(stored: StoredVerdict | null, now: number): Answer {
   if (stored === null) return { status: 200, result: 'unknown', headers: NO_VERDICT };
-  if (stored.verdict.expiresAt <= now)
+  if (stored.plain.expiresAt <= now)
     return withHeader({ status: 200, result: 'expired', headers: stored.headers }, 'x-assay-expired', 'true');
   if (stored.denies) return { status: 403, result: 'deny', headers: stored.headers };
-  return { status: 200, result: stored.verdict.action === 'deny' ? 'shadow' : 'allow', headers: stored.headers };
+  const { isSteady, headers } = stored;
+  return { status: 200, result: stored.plain.action === 'deny' ? 'shadow' : 'allow', isSteady, headers };
 }
 
 /** What is said where something went wrong here: the request may pass. */

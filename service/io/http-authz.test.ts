@@ -89,6 +89,47 @@ test('answers 200 or 403, with the stored headers and no body', async (t) => {
     });
 });
 
+test('a gateway may keep a denial, and the yes to a client that is good, has been for long and calls often; nothing else', async (t) => {
+  const { app, store, observer } = createTestApp(t);
+  const clientId = observer.identifier.find(attributesOf(FROM, 'salt')).clientId;
+  const steady = { verdict: 'good', action: 'allow', calls: 400, time: NOW_MS, sessionStart: NOW_MS - 40_000 } as const;
+  const cases: [string, Parameters<typeof verdictOf>[0], string | undefined][] = [
+    ['a denial', {}, 'max-age=1, stale-if-error=300'],
+    ['ten calls a second', steady, 'max-age=1'],
+    ['in shadow, too', { ...steady, mode: 'shadow' }, 'max-age=1'],
+    ['fewer a second', { ...steady, calls: 399 }, undefined],
+    ['a hundred calls', { ...steady, calls: 100, sessionStart: NOW_MS }, 'max-age=1'],
+    ['fewer in all', { ...steady, calls: 99, sessionStart: NOW_MS }, undefined],
+    ['unsure', { ...steady, verdict: 'unsure' }, undefined],
+    ['throttled', { ...steady, action: 'throttle' }, undefined],
+    ['a denial in shadow', { mode: 'shadow', calls: 400, sessionStart: NOW_MS }, undefined],
+    ['expired', { ...steady, expiresAt: NOW_MS }, undefined],
+  ];
+  for (const [name, overrides, expected] of cases) {
+    store.put(verdictOf({ ...overrides, clientId }));
+    const reply = await app.inject({ url: '/v1/authz', headers: FROM });
+    assert.equal(reply.headers['cache-control'], expected, name);
+  }
+});
+
+test('whether a client may pass is answered without explaining its verdict; a denial has all reasons', async (t) => {
+  const { app, store, observer } = createTestApp(t);
+  const clientId = observer.identifier.find(attributesOf(FROM, 'salt')).clientId;
+  for (const [action, asked] of [
+    ['allow', 0],
+    ['deny', 1],
+  ] as const) {
+    let explained = 0;
+    const verdict = verdictOf({ clientId, action });
+    store.put(verdict, () => {
+      explained++;
+      return verdict;
+    });
+    await app.inject({ url: '/v1/authz', headers: FROM });
+    assert.equal(explained, asked, action);
+  }
+});
+
 test('an unknown client is let through, without a verdict', async (t) => {
   const { app, metrics } = createTestApp(t);
   const reply = await app.inject({ url: '/v1/authz' });

@@ -6,13 +6,16 @@ import type { HttpSeconds } from './http-seconds.ts';
 
 /**
  * For gateways that keep answers (RFC 9111, and RFC 5861 for while Assay is away): a denial holds for a second without being
- * asked for again, and for five minutes more where no answer can be had. Nothing else is kept.
+ * asked for again, and for five minutes more where no answer can be had; that a steady client may pass holds for a second. Nothing
+ * else is kept.
  */
-const DENIAL = ['cache-control', 'max-age=1, stale-if-error=300'];
+const DENIAL = 'max-age=1, stale-if-error=300';
+const STEADY = 'max-age=1';
 
 /** Names and values in turn are sent as they are: as an object an answer takes a fifth longer. */
-function send({ status, headers }: Answer, response: ServerResponse, isLast: boolean): void {
-  const lines = status === 403 ? [...DENIAL, 'content-length', '0'] : ['content-length', '0'];
+function send({ status, isSteady, headers }: Answer, response: ServerResponse, isLast: boolean): void {
+  const lines = ['content-length', '0'];
+  if (status === 403 || isSteady) lines.push('cache-control', isSteady ? STEADY : DENIAL);
   for (const [name, value] of headers) lines.push(name, value);
   if (isLast) lines.push('connection', 'close');
   response.writeHead(status, lines).end();
@@ -90,7 +93,8 @@ const DOCS = {
     'all of them. Answers 200 to allow and 403 to deny, with an empty body and the headers x-assay-verdict, ' +
     'x-assay-score, x-assay-reasons (the first three; of a client that is let pass what the model found joins them a moment later), x-assay-decision, where the policy says throttle or challenge x-assay-action, and, of a credential, x-assay-subject (its scheme and hash, for the log); ' +
     'with Kafka also x-assay-staleness, in seconds. An unknown client (reason no-verdict), an expired verdict ' +
-    '(x-assay-expired) and an error of ours (its code as the reason) are allowed.',
+    '(x-assay-expired) and an error of ours (its code as the reason) are allowed. A denial, and the yes to a client that has been good ' +
+    'for a hundred calls, ten a second, may be kept for a second (cache-control).',
   response: {
     200: { description: 'Allow', type: 'null' },
     403: { description: 'Deny', type: 'null' },

@@ -9,16 +9,19 @@ export type HeaderList = readonly (readonly [name: string, value: string])[];
 
 export interface StoredVerdict {
   readonly verdict: Verdict;
+  /** Without what costs to explain; for all that does not ask why. */
+  readonly plain: Verdict;
   /** The verdict as JSON. */
   readonly body: string;
   readonly headers: HeaderList;
   /** Whether a gateway is to turn the client away, unless the verdict has expired. */
   readonly denies: boolean;
+  /** Whether the client has been good for long, and asks for so much that not each of its calls need be asked about. */
+  readonly isSteady: boolean;
 }
 
 /** Made ready by whoever asks first: most verdicts are overtaken before anyone does. */
 class Stored implements StoredVerdict {
-  /** Without what costs to explain; for all that does not ask why. */
   readonly plain: Verdict;
   #explain: (() => Verdict) | null;
   #verdict: Verdict;
@@ -58,7 +61,17 @@ class Stored implements StoredVerdict {
   get denies(): boolean {
     return this.plain.action === 'deny' && this.plain.mode === 'live';
   }
+
+  get isSteady(): boolean {
+    const { verdict, action, calls, time, sessionStart } = this.plain;
+    const isPaced = calls >= STEADY_PER_SECOND * ((time - sessionStart) / 1000);
+    return verdict === 'good' && action === 'allow' && calls >= STEADY_CALLS && isPaced;
+  }
 }
+
+/** Fewer calls a second cost more to keep an answer for than to ask about. */
+const STEADY_PER_SECOND = 10;
+const STEADY_CALLS = 100;
 
 /** A verdict that is kept elsewhere, as this store would have it. */
 export function storedOf(verdict: Verdict, explain: () => Verdict): StoredVerdict {
