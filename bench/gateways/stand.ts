@@ -265,7 +265,7 @@ export async function teach({ url }: Assay, [one, other]: readonly [Client, Clie
 }
 
 /** What a client sends that Assay does not know, and one that has been good for long and calls often. */
-export const NEWCOMER = { 'user-agent': GOOD.agent };
+export const NEWCOMER = { 'user-agent': GOOD.agent, authorization: 'Bearer novice' };
 export const STEADY = { 'user-agent': 'Apache-HttpClient/5.3.1 (Java/17.0.9)', authorization: 'Bearer steady' };
 export const STEADY_CLIENT: Client = { address: '127.0.0.1', agent: STEADY['user-agent'] };
 const STEADY_CALLS = 400;
