@@ -18,6 +18,7 @@ import {
   type Client,
   type Front,
   GOOD,
+  hashOf,
   type Log,
   maskedFrame,
   SLOW_MS,
@@ -302,7 +303,7 @@ const SENT = {
   'user-agent': 'Mozilla/5.0 (caf\xc3\xa9) "odd"\\',
 };
 const BODY = Buffer.from('{"quantity":1}');
-const HASH = createHash('sha256').update(SENT.authorization).digest('hex').slice(0, 16);
+const HASH = hashOf(SENT.authorization);
 /** In the order in which Node sends them; HAProxy's own view has no connection header. */
 const NAMES = [...Object.keys(SENT), 'content-length', 'host', 'connection'].join(' ');
 

@@ -251,11 +251,10 @@ const CALLS = 60;
 export async function teach({ url }: Assay, [one, other]: readonly [Client, Client] = [GOOD, BAD]): Promise<string> {
   const start = Date.now() - CALLS * 1000;
   const calls = Array.from({ length: CALLS }, (_, i) => [
-    callOf(one, i, start, `/v1/orders/${1000 + (i % 7)}`, 200),
-    callOf(other, i, start, `/v1/orders/${i}%27%20OR%201=1--`, i % 3 === 0 ? 500 : 404),
+    callOf(one, i, start + i * 900, `/v1/orders/${1000 + (i % 7)}`, 200),
+    callOf(other, i, start + i * 900, `/v1/orders/${i}%27%20OR%201=1--`, i % 3 === 0 ? 500 : 404),
   ]).flat();
-  const body = calls.map((call) => JSON.stringify(call)).join('\n');
-  await fetch(`${url}/v1/calls`, { method: 'POST', headers: { 'content-type': 'application/x-ndjson' }, body });
+  await post(url, calls);
   const ask = ({ address, agent }: Client) =>
     fetch(`${url}/v1/authz`, { headers: { 'x-real-ip': address, 'user-agent': agent } });
   const [good, bad] = [await ask(one), await ask(other)];
@@ -274,21 +273,30 @@ const STEADY_EVERY_MS = 50;
 /** Lets Assay see the steady one at work. @throws Error where it does not take it for good */
 export async function teachSteady({ url }: Assay): Promise<void> {
   const start = Date.now() - STEADY_CALLS * STEADY_EVERY_MS;
-  const subject = createHash('sha256').update(STEADY.authorization).digest('hex').slice(0, 16);
+  const credential = { authScheme: 'Bearer', subject: hashOf(STEADY.authorization) };
   const calls = Array.from({ length: STEADY_CALLS }, (_, i) => {
     const time = start + i * STEADY_EVERY_MS + ((i * 37) % 23);
-    return { ...callOf(STEADY_CLIENT, i, start, '/v1/orders/7', 200), time, subject, authScheme: 'Bearer' };
+    return { ...callOf(STEADY_CLIENT, i, time, '/v1/orders/7', 200), ...credential };
   });
-  const body = calls.map((call) => JSON.stringify(call)).join('\n');
-  await fetch(`${url}/v1/calls`, { method: 'POST', headers: { 'content-type': 'application/x-ndjson' }, body });
+  await post(url, calls);
   const said = await fetch(`${url}/v1/authz`, { headers: { ...STEADY, 'x-real-ip': STEADY_CLIENT.address } });
   const [verdict, holds] = ['x-assay-verdict', 'cache-control'].map((name) => said.headers.get(name));
   if (verdict !== 'good' || holds !== 'max-age=1') throw new Error(`the steady client is ${verdict}, kept ${holds}`);
 }
 
-function callOf({ address, agent }: Client, i: number, start: number, path: string, status: number) {
+async function post(url: string, calls: readonly object[]): Promise<void> {
+  const body = calls.map((call) => JSON.stringify(call)).join('\n');
+  await fetch(`${url}/v1/calls`, { method: 'POST', headers: { 'content-type': 'application/x-ndjson' }, body });
+}
+
+/** Of a credential, as Assay makes it without a salt. */
+export function hashOf(authorization: string): string {
+  return createHash('sha256').update(authorization).digest('hex').slice(0, 16);
+}
+
+function callOf({ address, agent }: Client, i: number, time: number, path: string, status: number) {
   const id = `${address}-${agent}-${i}`;
-  return { id, time: start + i * 900, clientIp: address, method: 'GET', path, status, userAgent: agent, responseBytes: 512 };
+  return { id, time, clientIp: address, method: 'GET', path, status, userAgent: agent, responseBytes: 512 };
 }
 
 /** What a gateway tells: the lines of its log, from a file or by syslog, as the readers have them. */
