@@ -7,6 +7,7 @@ import { request as requestTls, Agent as TlsAgent } from 'node:https';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
 import { isRejection } from '../../service/core/api-call.ts';
 import type { ApiCall } from '../../service/core/contracts.ts';
 import { decodeAsFound } from '../../service/io/tail.ts';
@@ -158,19 +159,31 @@ const spoilt = (way: Way): Check => ({
   },
 });
 
-/** One that has been good for long is asked about now and then. */
+/** One that has been good for long is asked about now and then; another one on its connection each time. */
 async function steady(stand: Stand): Promise<Outcome> {
   const { gateway, assay } = stand;
   if (!gateway.keepsYes) return null;
   await teachSteady(assay);
   const before = await countAnswers(assay);
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const told: unknown[] = [];
   for (let i = 0; i < ROUNDS; i++) {
-    const answer = await send(stand, STEADY_CLIENT, { headers: STEADY });
-    if (answer.status !== 200 || verdictOf(answer) !== 'good') return `it got ${answer.status}, told ${verdictOf(answer)}`;
+    const steady = await send(stand, STEADY_CLIENT, { headers: STEADY, agent });
+    if (verdictOf(steady) !== 'good') return `it got ${steady.status}, told ${verdictOf(steady)}`;
+    told.push(toldOf(steady));
+    const other = await send(stand, STEADY_CLIENT, { headers: OTHER, agent });
+    if (told.some((each) => isDeepStrictEqual(each, toldOf(other)))) return 'another one was taken for it';
   }
+  agent.destroy();
   const asked = (await countAnswers(assay)) - before;
-  return asked > 0 && asked < ROUNDS / 2 ? '' : `asked about ${asked} of ${ROUNDS} requests`;
+  if (asked <= ROUNDS || asked >= 1.5 * ROUNDS) return `asked about ${asked - ROUNDS} of ${ROUNDS} requests`;
+  const [first, ...others] = told;
+  return others.every((each) => isDeepStrictEqual(each, first)) ? '' : `it is told ${JSON.stringify(told)}`;
 }
+
+const OTHER = { 'user-agent': 'curl/8.5.0', authorization: 'Bearer other' };
+const TOLD = ['x-assay-verdict', 'x-assay-score', 'x-assay-reasons', 'x-assay-decision'] as const;
+const toldOf = ({ arrived }: Answer) => TOLD.map((name) => arrived?.headers[name]);
 
 /** Questions that Assay has answered. */
 async function countAnswers({ url }: Assay): Promise<number> {

@@ -101,6 +101,7 @@ function mean(values: readonly number[]): number {
 
 async function measure(
   gateway: Gateway,
+  assay: Assay,
   asked: Readonly<Record<Way, Asked>>,
   application: Application,
   root: string,
@@ -121,7 +122,11 @@ async function measure(
       started.push(...(await startGateway(gateway, folder, ports[way])));
     }
     const loads: Record<Run, Load[]> = { newcomer: [], steady: [], stub: [], twin: [], none: [] };
-    const loadBy = (run: Run) => load(ports[RUNS[run]], application, run === 'newcomer' ? NEWCOMER : STEADY);
+    const loadBy = async (run: Run) => {
+      // Nobody reads the log, so that Assay has to be told that it goes on.
+      if (run === 'steady') await teachSteady(assay);
+      return load(ports[RUNS[run]], application, run === 'newcomer' ? NEWCOMER : STEADY);
+    };
     for (const run of ORDER) await loadBy(run);
     for (let round = 0; round < Number(flags.rounds); round++)
       // Back and forth, so that none always comes after the same one.
@@ -150,13 +155,12 @@ async function main(): Promise<void> {
   const application = await openApplication();
   const stubs = [await startScript(STUB), await startScript(STUB)];
   try {
-    await teachSteady(assay);
     // Nobody reads the log: what is measured is the question.
     const syslog = await findPort();
     const [stub, twin] = stubs.map(({ said }) => ({ ...JSON.parse(said), syslog }) as Asked);
     const asked = { assay: { ...assay.ports, syslog }, stub: stub!, twin: twin!, none: stub! };
     const costs: Cost[] = [];
-    for (const gateway of chosen) costs.push(await measure(gateway, asked, application, root));
+    for (const gateway of chosen) costs.push(await measure(gateway, assay, asked, application, root));
     print(costs);
     const file = join(packageRoot, 'bench', 'gateways.json');
     if (flags.only === '') writeFileSync(file, `${JSON.stringify({ machine: MACHINE, flags, costs }, null, 2)}\n`);

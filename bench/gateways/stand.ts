@@ -176,6 +176,8 @@ export class Assay {
   readonly #folder: string;
   readonly #env: Readonly<Record<string, string>>;
   #child: ChildProcess | null = null;
+  /** Until when it has seen the steady client, ms since 1970. */
+  steadyTill = 0;
 
   private constructor(ports: Ports, folder: string, env: Readonly<Record<string, string>>) {
     this.ports = ports;
@@ -267,19 +269,32 @@ export async function teach({ url }: Assay, [one, other]: readonly [Client, Clie
 export const NEWCOMER = { 'user-agent': GOOD.agent, authorization: 'Bearer novice' };
 export const STEADY = { 'user-agent': 'Apache-HttpClient/5.3.1 (Java/17.0.9)', authorization: 'Bearer steady' };
 export const STEADY_CLIENT: Client = { address: '127.0.0.1', agent: STEADY['user-agent'] };
-const STEADY_CALLS = 400;
+const STEADY_MS = 20_000;
 const STEADY_EVERY_MS = 50;
+/** It keeps orders in step: looks what there is, fetches most, knows some already and changes one now and then. */
+const STEADY_WORK: readonly ((id: number) => { method: string; path: string; status: number })[] = [
+  () => ({ method: 'GET', path: '/v1/orders', status: 200 }),
+  ...Array.from({ length: 6 }, () => (id: number) => ({ method: 'GET', path: `/v1/orders/${id}`, status: 200 })),
+  (id) => ({ method: 'PUT', path: `/v1/orders/${id}`, status: 200 }),
+  (id) => ({ method: 'GET', path: `/v1/orders/${id}`, status: 304 }),
+];
 
-/** Lets Assay see the steady one at work. @throws Error where it does not take it for good */
-export async function teachSteady({ url }: Assay): Promise<void> {
-  const start = Date.now() - STEADY_CALLS * STEADY_EVERY_MS;
+/**
+ * Lets Assay see the steady one at work, for the last 20 seconds or since it was seen last. @throws Error where it does not take it
+ * for good
+ */
+export async function teachSteady(assay: Assay): Promise<void> {
+  const now = Date.now();
+  const start = Math.max(assay.steadyTill, now - STEADY_MS);
+  assay.steadyTill = now;
   const credential = { authScheme: 'Bearer', subject: hashOf(STEADY.authorization) };
-  const calls = Array.from({ length: STEADY_CALLS }, (_, i) => {
+  const calls = Array.from({ length: Math.ceil((now - start) / STEADY_EVERY_MS) }, (_, i) => {
     const time = start + i * STEADY_EVERY_MS + ((i * 37) % 23);
-    return { ...callOf(STEADY_CLIENT, i, time, '/v1/orders/7', 200), ...credential };
+    const { method, path, status } = STEADY_WORK[i % STEADY_WORK.length]!(1000 + ((time * 7919) % 9000));
+    return { ...callOf(STEADY_CLIENT, i, time, path, status), method, ...credential };
   });
-  await post(url, calls);
-  const said = await fetch(`${url}/v1/authz`, { headers: { ...STEADY, 'x-real-ip': STEADY_CLIENT.address } });
+  await post(assay.url, calls);
+  const said = await fetch(`${assay.url}/v1/authz`, { headers: { ...STEADY, 'x-real-ip': STEADY_CLIENT.address } });
   const [verdict, holds] = ['x-assay-verdict', 'cache-control'].map((name) => said.headers.get(name));
   if (verdict !== 'good' || holds !== 'max-age=1') throw new Error(`the steady client is ${verdict}, kept ${holds}`);
 }
@@ -295,7 +310,7 @@ export function hashOf(authorization: string): string {
 }
 
 function callOf({ address, agent }: Client, i: number, time: number, path: string, status: number) {
-  const id = `${address}-${agent}-${i}`;
+  const id = `${address}-${agent}-${time}-${i}`;
   return { id, time, clientIp: address, method: 'GET', path, status, userAgent: agent, responseBytes: 512 };
 }
 

@@ -45,17 +45,19 @@ const ENVOY: Omit<Gateway, 'name' | 'files' | 'dialect'> = {
   speaksTls: true,
   saysWhich: true,
   remembers: true,
+  keepsYes: true,
 };
 const ENVOY_MEMORY = { 'assay.lua': 'envoy/assay.lua' };
 
 const HAPROXY: Omit<Gateway, 'name' | 'files' | 'dialect'> = {
   needs: { apt: ['haproxy'] },
-  silence: [[/^ {2}(?:filter spoe|http-request lua\.assay).*$/gm, '']],
+  silence: [[/^ {2}(?:filter spoe|http-request (?:send-spoe-group|lua\.assay)).*$/gm, '']],
   command: (folder) => ['haproxy', '-db', '-f', join(folder, 'haproxy.cfg')],
   log: '',
   speaksTls: true,
   saysWhich: true,
   remembers: true,
+  keepsYes: true,
 };
 
 const SPRING = join(packageRoot, 'deploy', 'spring-cloud-gateway');
@@ -124,6 +126,7 @@ export const GATEWAYS: readonly Gateway[] = [
     speaksTls: false,
     saysWhich: true,
     remembers: false,
+    keepsYes: true,
   },
   {
     name: 'Apache httpd',
@@ -136,6 +139,7 @@ export const GATEWAYS: readonly Gateway[] = [
     speaksTls: true,
     saysWhich: true,
     remembers: false,
+    keepsYes: true,
   },
   {
     name: 'Spring Cloud Gateway',

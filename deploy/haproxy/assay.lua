@@ -29,6 +29,7 @@ core.register_action("assay", { "http-req" }, function(txn)
     local status = answer:match("^HTTP/1%.%d (%d+)")
     if status == "200" or status == "403" then
       txn:set_var("txn.assay.denies", status == "403")
+      if status == "200" and answer:find("\ncache-control: max-age=1\r", 1, true) then txn:set_var("txn.assay.steady", true) end
       for name, value in answer:gmatch("\nx%-assay%-(%a+): ([^\r\n]*)") do
         if HEADERS[name] then txn:set_var("txn.assay." .. name, value) end
       end

@@ -26,14 +26,23 @@ sub vcl_recv {
     set req.http.x-assay-call = "id=" + req.http.x-assay-id + ";method=" + req.method + ";protocol=" + req.proto +
       ";host=" + req.http.host + ";uri=" + req.url;
     set req.http.x-assay-phase = "ask";
+    set req.http.x-assay-encoding = req.http.accept-encoding;
     # A body has to be kept until the second start. One that is too large for that, or does not say how large it is, is let
     # through without a question.
     if (req.http.transfer-encoding || std.integer(req.http.content-length, 0) > 1048576) { set req.http.x-assay-phase = "pass"; }
     elsif (req.http.content-length) { std.cache_req_body(1MB); }
   }
-  if (req.http.x-assay-phase == "ask") { set req.backend_hint = assay; return (pass); }
+  if (req.http.x-assay-phase == "ask") {
+    set req.backend_hint = assay;
+    # What is found is the yes to a client that has been good for long, which holds for a second. Nobody waits for another's question.
+    set req.hash_ignore_busy = true;
+    return (hash);
+  }
   set req.backend_hint = app;
   unset req.http.x-assay-phase; unset req.http.x-assay-call;
+  # As it was: looking up the answer leaves gzip of it, or nothing.
+  set req.http.accept-encoding = req.http.x-assay-encoding; unset req.http.x-assay-encoding;
+  if (req.http.accept-encoding == "") { unset req.http.accept-encoding; }
   if (req.http.upgrade ~ "(?i)websocket") { return (pipe); }
   # Your own rules of caching go here.
   return (pass);
@@ -43,13 +52,29 @@ sub vcl_pipe {
   if (req.http.upgrade) { set bereq.http.upgrade = req.http.upgrade; set bereq.http.connection = "upgrade"; }
 }
 
+sub vcl_hash {
+  if (req.http.x-assay-phase == "ask") {
+    hash_data("assay|" + client.ip + "|" + req.http.user-agent + "|" + req.http.authorization + "|" + req.http.x-api-key);
+    return (lookup);
+  }
+}
+
 sub vcl_backend_fetch {
   unset bereq.http.x-assay-id;
   if (bereq.http.x-assay-phase == "ask") {
     set bereq.method = "GET";
     set bereq.url = "/v1/authz";
+    set bereq.http.accept-encoding = bereq.http.x-assay-encoding; unset bereq.http.x-assay-encoding;
     unset bereq.http.upgrade;
     # Not content-length: the body is sent all the same, and would be taken for the next request.
+  }
+}
+
+sub vcl_backend_response {
+  if (bereq.http.x-assay-phase == "ask") {
+    set beresp.grace = 0s;
+    if (beresp.http.cache-control != "max-age=1") { set beresp.uncacheable = true; set beresp.ttl = 0s; }
+    return (deliver);
   }
 }
 

@@ -48,7 +48,7 @@ function remembering(serialize: (response: object) => Buffer): (answer: object) 
   const known = new RecentMap<Buffer>(MAX_KNOWN);
   return (given) => {
     const answer = given as Answer;
-    const key = `${answer.status} ${answer.headers.join('\n')}`;
+    const key = `${answer.status} ${answer.isSteady} ${answer.headers.join('\n')}`;
     const before = known.get(key);
     if (before) return before;
     const bytes = serialize(responseOf(answer));
@@ -86,15 +86,17 @@ function fingerprintOf(certificate: string, onFault?: (error: Error) => void): s
   }
 }
 
-function responseOf({ status, headers }: Answer): object {
+function responseOf({ status, isSteady, headers }: Answer): object {
   const options = headers.map(([key, value]) => ({ header: { key, value }, append_action: OVERWRITE }));
-  const dynamic_metadata = { fields: metadataOf(headers) };
+  const dynamic_metadata = { fields: metadataOf(isSteady ? [...headers, STEADY] : headers) };
   if (status === 200) return { status: { code: OK }, ok_response: { headers: options }, dynamic_metadata };
   const denied_response = { status: { code: status }, headers: options };
   return { status: { code: PERMISSION_DENIED }, denied_response, dynamic_metadata };
 }
 
 const PREFIX = 'x-assay-';
+/** Where the yes may be kept for a second. */
+const STEADY = [`${PREFIX}steady`, 'true'] as const;
 
 /** `verdict` for `x-assay-verdict` and so on. */
 function metadataOf(headers: Answer['headers']): Record<string, { stringValue: string }> {

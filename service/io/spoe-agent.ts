@@ -164,8 +164,10 @@ const CALL_PREFIX = 'call-';
 const SHADOW = 'shadow';
 const PREFIX = 'x-assay-';
 
-/** `verdict` for `x-assay-verdict` and so on, and `denies`. */
-function variablesOf({ status, headers }: Answer): [string, SpopValue][] {
+/** `verdict` for `x-assay-verdict` and so on, `denies`, and `steady` where the yes may be kept for a second. */
+function variablesOf({ status, isSteady, headers }: Answer): [string, SpopValue][] {
   const variables = headers.map(([name, value]): [string, SpopValue] => [name.slice(PREFIX.length), value]);
-  return [...variables, ['denies', status === 403]];
+  variables.push(['denies', status === 403]);
+  if (isSteady) variables.push(['steady', true]);
+  return variables;
 }
