@@ -29,8 +29,8 @@ export interface Gateway {
   readonly warmsUp?: boolean;
   /** Whether clients that are known to be bad stay out while Assay is away. */
   readonly remembers: boolean;
-  /** Whether it keeps the yes to a client that has been good for long. */
-  readonly keepsYes?: boolean;
+  /** How it keeps the yes to a client that has been good for long: each thread by itself tells at full speed only. */
+  readonly keepsYes?: 'at once' | 'by thread';
 }
 
 const ENVOY: Omit<Gateway, 'name' | 'files' | 'dialect'> = {
@@ -45,7 +45,7 @@ const ENVOY: Omit<Gateway, 'name' | 'files' | 'dialect'> = {
   speaksTls: true,
   saysWhich: true,
   remembers: true,
-  keepsYes: true,
+  keepsYes: 'at once',
 };
 const ENVOY_MEMORY = { 'assay.lua': 'envoy/assay.lua' };
 
@@ -57,7 +57,7 @@ const HAPROXY: Omit<Gateway, 'name' | 'files' | 'dialect'> = {
   speaksTls: true,
   saysWhich: true,
   remembers: true,
-  keepsYes: true,
+  keepsYes: 'at once',
 };
 
 const SPRING = join(packageRoot, 'deploy', 'spring-cloud-gateway');
@@ -79,7 +79,7 @@ export const GATEWAYS: readonly Gateway[] = [
     speaksTls: true,
     saysWhich: true,
     remembers: true,
-    keepsYes: true,
+    keepsYes: 'at once',
   },
   { name: 'Envoy, HTTP', files: { 'envoy.yaml': 'envoy/envoy.yaml', ...ENVOY_MEMORY }, dialect: 'http', ...ENVOY },
   { name: 'Envoy, gRPC', files: { 'envoy.yaml': 'envoy/envoy-grpc.yaml', ...ENVOY_MEMORY }, dialect: 'grpc', ...ENVOY },
@@ -126,7 +126,7 @@ export const GATEWAYS: readonly Gateway[] = [
     speaksTls: false,
     saysWhich: true,
     remembers: false,
-    keepsYes: true,
+    keepsYes: 'at once',
   },
   {
     name: 'Apache httpd',
@@ -139,7 +139,7 @@ export const GATEWAYS: readonly Gateway[] = [
     speaksTls: true,
     saysWhich: true,
     remembers: false,
-    keepsYes: true,
+    keepsYes: 'by thread',
   },
   {
     name: 'Spring Cloud Gateway',
@@ -156,5 +156,6 @@ export const GATEWAYS: readonly Gateway[] = [
     warmsUp: true,
     saysWhich: true,
     remembers: true,
+    keepsYes: 'at once',
   },
 ];

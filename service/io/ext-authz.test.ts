@@ -19,6 +19,8 @@ const PROTO = join(packageRoot, 'service', 'gateways', 'ext-authz.proto');
 interface Bench {
   readonly port: number;
   readonly asked: IncomingHttpHeaders[];
+  /** Given first, in place of the one it was started with. */
+  readonly answers: Answer[];
   readonly faults: Error[];
   readonly client: grpc.Client;
   /** @param message the bytes of a CheckRequest, or one to be written */
@@ -26,11 +28,11 @@ interface Bench {
 }
 
 async function start(t: TestContext, answer: Answer): Promise<Bench> {
-  const [asked, faults]: [IncomingHttpHeaders[], Error[]] = [[], []];
+  const [asked, answers, faults]: [IncomingHttpHeaders[], Answer[], Error[]] = [[], [], []];
   const options: ExtAuthzOptions = {
     ask({ headers, isShadow }) {
       asked.push(isShadow ? { ...headers, shadow: 'yes' } : headers);
-      return answer;
+      return answers.shift() ?? answer;
     },
     onFault: (error) => faults.push(error),
   };
@@ -49,7 +51,7 @@ async function start(t: TestContext, answer: Answer): Promise<Bench> {
         error ? reject(error) : resolve(reply as Record<string, unknown>),
       );
     });
-  return { port: server.port, asked, faults, client, check };
+  return { port: server.port, asked, answers, faults, client, check };
 }
 
 const HEADERS = { 'x-assay-verdict': 'bad', 'x-assay-score': '0.9900' };
@@ -73,6 +75,16 @@ test('an OK and a denial as Envoy reads them, with the verdict as headers and as
   const allowed = await (await start(t, ALLOWED)).check(questionOf({}));
   assert.equal((allowed.status as { code?: number } | null)?.code ?? 0, 0);
   assert.equal((allowed.ok_response as { headers: object[] }).headers.length, 1);
+});
+
+test('that a yes may be kept is said as metadata, and not to the application', async (t) => {
+  const { check, answers } = await start(t, ALLOWED);
+  answers.push({ ...ALLOWED, isSteady: true });
+  const steady = await check(questionOf({}));
+  assert.deepEqual(steady.dynamic_metadata, { fields: { verdict: { stringValue: 'good' }, steady: { stringValue: 'true' } } });
+  assert.equal((steady.ok_response as { headers: object[] }).headers.length, 1);
+  // The same headers as before, and still another answer.
+  assert.deepEqual((await check(questionOf({}))).dynamic_metadata, { fields: { verdict: { stringValue: 'good' } } });
 });
 
 test("the client's word on its address counts for nothing, the configuration's word on anything counts", async (t) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
 import { fastify } from 'fastify';
 import { attributesOf } from './ask.ts';
@@ -9,19 +10,19 @@ import { createTestApp, verdictOf } from './http.test.data.ts';
 import { type AssayOptions, assayExpress, assayFastify } from './middleware.ts';
 
 const BAD = 'sqlmap/1.7';
+const STEADY = 'Go-http-client/2.0';
 
-/** A server of Assay to which one client is bad. */
+/** A server of Assay to which one client is bad and one has been good for long. */
 async function startAssay(t: TestContext): Promise<string> {
   return (await openAssay(t)).url;
 }
 
 async function openAssay(t: TestContext): Promise<{ url: string; close(): Promise<void> }> {
   const { app, store, observer } = createTestApp(t);
-  store.put(
-    verdictOf({
-      clientId: observer.identifier.find(attributesOf({ 'x-real-ip': '127.0.0.1', 'user-agent': BAD }, 'salt')).clientId,
-    }),
-  );
+  const idOf = (agent: string) =>
+    observer.identifier.find(attributesOf({ 'x-real-ip': '127.0.0.1', 'user-agent': agent }, 'salt')).clientId;
+  store.put(verdictOf({ clientId: idOf(BAD) }));
+  store.put(verdictOf({ clientId: idOf(STEADY), verdict: 'good', action: 'allow', calls: 1000 }));
   return { url: await app.listen({ host: '127.0.0.1', port: 0 }), close: () => app.close() };
 }
 
@@ -77,6 +78,17 @@ for (const [name, start] of Object.entries(APPLICATIONS)) {
     await assay.close();
     const [denied, good, other] = [await get(url, BAD), await get(url, 'okhttp/4'), await get(unaware, BAD)];
     assert.deepEqual([denied[0], good[0], other[0]], [403, 200, 200]);
+  });
+
+  test(`${name}: the yes to a steady client holds for a second`, async (t) => {
+    const assay = await openAssay(t);
+    const url = await start(t, { url: assay.url, budgetMs: 1000 });
+    const tell = async () => (await get(url, STEADY))[1]!['x-assay-verdict'];
+    const asked = await tell();
+    await assay.close();
+    const kept = await tell();
+    await sleep(1100);
+    assert.deepEqual([asked, kept, await tell()], ['good', 'good', undefined]);
   });
 
   test(`${name}: whatever Assay does, requests pass in time`, async (t) => {

@@ -30,11 +30,16 @@ const OURS = 'x-assay-';
 const BUDGET_MS = 20;
 const MAX_CONNECTIONS = 64;
 /** How long a denial holds where Assay does not answer: as it says itself, by stale-if-error. */
-const KEEP_MS = 300_000;
+const DENIED_MS = 300_000;
+/** How long the yes to a steady client holds without a question: as Assay says by this. */
+const STEADY_MS = 1000;
+const STEADY = 'max-age=1';
 const MAX_KEPT = 20_000;
 
 export interface Said {
   readonly isDenied: boolean;
+  /** Whether the yes may be kept for a second. */
+  readonly isSteady?: boolean;
   /** `x-assay-*`; none where there was no answer in time. */
   readonly headers: Record<string, string>;
 }
@@ -42,7 +47,10 @@ export interface Said {
 const OPEN: Said = { isDenied: false, headers: {} };
 const OUT: Said = { isDenied: true, headers: {} };
 
-/** Asks about a request; never throws. Where Assay does not answer, only those are denied whom it denied in the last five minutes. */
+/**
+ * Asks about a request, of a steady client once a second; never throws. Where Assay does not answer, only those are denied whom it
+ * denied in the last five minutes.
+ */
 export type Ask = (request: IncomingMessage) => Promise<Said>;
 
 /** @throws TypeError where `url` is none */
@@ -51,12 +59,17 @@ export function createAsk({ url, budgetMs = BUDGET_MS, isShadow = false, address
   const agent = new Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS });
   const at = { host: hostname, port, path: isShadow ? '/v1/shadow' : '/v1/authz', agent };
   const address = addressOf ?? (({ socket }: IncomingMessage) => socket.remoteAddress ?? '');
-  const kept = new RecentMap<number>(MAX_KEPT);
+  const kept = new RecentMap<{ readonly till: number; readonly said: Said }>(MAX_KEPT);
   return async (request) => {
     const question = questionOf(request.headers, address(request));
+    const key = keyOf(question);
+    const known = kept.peek(key);
+    const holds = known !== undefined && known.till > Date.now();
+    if (holds && known.said.isSteady) return known.said;
     const said = await sendQuestion({ ...at, headers: question }, budgetMs);
-    if (said?.isDenied) kept.set(keyOf(question), Date.now() + KEEP_MS);
-    return said ?? ((kept.peek(keyOf(question)) ?? 0) > Date.now() ? OUT : OPEN);
+    if (said?.isDenied) kept.set(key, { till: Date.now() + DENIED_MS, said: OUT });
+    else if (said?.isSteady) kept.set(key, { till: Date.now() + STEADY_MS, said });
+    return said ?? (holds ? known.said : OPEN);
   };
 }
 
@@ -98,7 +111,8 @@ function readAnswer({ statusCode, headers }: IncomingMessage): Said | null {
   const said = Object.entries(headers).filter(
     (each): each is [string, string] => each[0].startsWith(OURS) && typeof each[1] === 'string',
   );
-  return { isDenied: statusCode === 403, headers: Object.fromEntries(said) };
+  const isDenied = statusCode === 403;
+  return { isDenied, isSteady: !isDenied && headers['cache-control'] === STEADY, headers: Object.fromEntries(said) };
 }
 
 /** Takes what the client said of itself in our name off its headers, and puts what Assay said in its place. */

@@ -117,6 +117,18 @@ test('questions that come at once and in pieces are answered each under its own 
   assert.deepEqual(asked, [{ 'x-real-ip': '192.0.2.1' }, { 'x-real-ip': '192.0.2.2', shadow: 'yes' }]);
 });
 
+test('that a yes may be kept is a variable of its own', async (t) => {
+  const { open } = await start(t, { status: 200, result: 'allow', isSteady: true, headers: [['x-assay-verdict', 'good']] });
+  const socket = await open();
+  socket.write(Buffer.concat([hello(), question(7, [])]));
+  const variables: [string, SpopValue][] = [
+    ['verdict', 'good'],
+    ['denies', false],
+    ['steady', true],
+  ];
+  assert.deepEqual((await take(socket, 2))[1]!.payload, writeVariables(variables));
+});
+
 test('a health check and a good-bye are answered, and the connection ends', async (t) => {
   const { open, faults } = await start(t, DENIED);
   const asks = [hello([['healthcheck', true]]), writeFrame(FRAME.haproxyDisconnect, NO_STREAM, writeList([['status-code', 0]]))];

@@ -53,19 +53,28 @@ public class AssayFilter implements GlobalFilter, Ordered {
   private static final Answer OPEN = new Answer(0, new HttpHeaders());
   private static final Answer OUT = new Answer(HttpStatus.FORBIDDEN.value(), new HttpHeaders());
   /** How long a denial holds where Assay does not answer. */
-  private static final long KEEP_MS = 300_000;
+  private static final long DENIED_MS = 300_000;
+  /** How long the yes to a client that has been good for long holds without a question, where Assay says so by this. */
+  private static final long STEADY_MS = 1000;
+  private static final String STEADY = "max-age=1";
   private static final int MAX_KEPT = 20_000;
 
-  private record Answer(int status, HttpHeaders headers) {}
+  private record Answer(int status, HttpHeaders headers) {
+    boolean isSteady() {
+      return status == HttpStatus.OK.value() && STEADY.equals(headers.getCacheControl());
+    }
+  }
+
+  private record Kept(long till, Answer answer) {}
 
   private final ObjectMapper json = new ObjectMapper();
   private final WebClient assay;
   /** Not where no URL is set: then it only tells. */
   private final boolean asks;
-  /** Whom Assay turned away, and until when they stay out should it be away. */
-  private final Map<String, Long> kept = Collections.synchronizedMap(new LinkedHashMap<>() {
+  /** Whom Assay turned away, and until when they stay out should it be away; what it says of steady clients. */
+  private final Map<String, Kept> kept = Collections.synchronizedMap(new LinkedHashMap<>() {
     @Override
-    protected boolean removeEldestEntry(Map.Entry<String, Long> eldest) {
+    protected boolean removeEldestEntry(Map.Entry<String, Kept> eldest) {
       return size() > MAX_KEPT;
     }
   });
@@ -97,6 +106,10 @@ public class AssayFilter implements GlobalFilter, Ordered {
 
   private Mono<Answer> ask(ServerHttpRequest request, String id) {
     if (!asks) return Mono.just(OPEN);
+    var key = keyOf(request);
+    var known = kept.get(key);
+    var holds = known != null && known.till() > System.currentTimeMillis();
+    if (holds && known.answer().isSteady()) return Mono.just(known.answer());
     return assay.get().uri("/v1/authz")
         .headers(headers -> {
           for (var name : ASKED) {
@@ -109,21 +122,21 @@ public class AssayFilter implements GlobalFilter, Ordered {
         .exchangeToMono(said -> said.releaseBody().thenReturn(new Answer(said.statusCode().value(), said.headers().asHttpHeaders())))
         .timeout(PATIENCE)
         .onErrorReturn(OPEN)
-        .map(answer -> remembered(request, answer))
+        .map(answer -> remembered(key, answer, holds ? known.answer() : OPEN))
         .publishOn(loopOf(request));
   }
 
-  /** What was said, or else what was said last where that was a denial. */
-  private Answer remembered(ServerHttpRequest request, Answer answer) {
-    if (answer.status() == HttpStatus.OK.value()) return answer;
-    var key = keyOf(request);
-    var now = System.currentTimeMillis();
-    if (answer.status() == HttpStatus.FORBIDDEN.value()) {
-      kept.remove(key);
-      kept.put(key, now + KEEP_MS);
-      return answer;
-    }
-    return kept.getOrDefault(key, 0L) > now ? OUT : OPEN;
+  /** What was said, or else what holds. */
+  private Answer remembered(String key, Answer answer, Answer held) {
+    if (answer.status() == HttpStatus.FORBIDDEN.value()) keep(key, DENIED_MS, OUT);
+    else if (answer.isSteady()) keep(key, STEADY_MS, answer);
+    else if (answer.status() != HttpStatus.OK.value()) return held;
+    return answer;
+  }
+
+  private void keep(String key, long ms, Answer answer) {
+    kept.remove(key);
+    kept.put(key, new Kept(System.currentTimeMillis() + ms, answer));
   }
 
   /** Of the client, without its credential. */
