@@ -467,7 +467,7 @@ export const FEATURES: readonly Feature[] = [
 export const featureNames: readonly string[] = FEATURES.map((feature) => feature.name);
 
 /**
- * Names the set of features: the table, and the version of the counting behind it (session.ts, cohort.ts, path.ts, software.ts),
+ * Names the set of features: the table, and the version of the counting behind it (session.ts and what it counts by),
  * which is raised by hand when a count changes its meaning; the golden file of calls and vectors tells when.
  */
 const COUNTING_VERSION = 5;

@@ -1,7 +1,7 @@
 /**
  * What a path and a query say: the route template, the object they name, and whether it is a login, an asset or a probe.
  * Segments that vary by their form (numbers, UUIDs, dates, hex, tokens, numbered keys) become placeholders here;
- * segments that turn out to be of high cardinality are learnt per client in session.ts.
+ * segments that turn out to be of high cardinality are learnt per client in asked.ts.
  */
 import { RecentMap } from './recent-map.ts';
 import { combine, hashString } from './stats.ts';

@@ -4,21 +4,26 @@
  * before, changes nothing.
  */
 import { type Rejection, reject } from './api-call.ts';
+import {
+  type Asked,
+  type AskedObject,
+  askedBy,
+  isAnswered,
+  isFailure,
+  isLogin,
+  isReading,
+  MESSAGE,
+  methodSlot,
+  PAYMENT,
+  READ_PURPOSES,
+  SIGNUP,
+} from './asked.ts';
 import { C, type ClientRecord, D, F, H, K, SESSION_COUNTS, T, U } from './client-record.ts';
 import { type CohortTable, cohortOf, leaveCohort, type Tally } from './cohort.ts';
 import type { ApiCall } from './contracts.ts';
-import { type PathFacts, PEOPLE, PURPOSES, type Purpose, type QueryFacts, readPath, readQuery } from './path.ts';
-import {
-  beliesAgent,
-  fingerprintOf,
-  HEADER_MARK,
-  isBrowserHandshake,
-  markHeaders,
-  readHandshake,
-  type Software,
-  softwareOf,
-} from './software.ts';
-import { addDistinct, addMoment, addRecent, combine, hashString } from './stats.ts';
+import { observePace } from './pace.ts';
+import { addDistinct, addMoment, addRecent, combine, hashString, RECENT_CALLS } from './stats.ts';
+import { changes, observeVoice } from './voice.ts';
 
 export const SESSION = {
   idleLimitMs: 30 * 60_000,
@@ -28,12 +33,7 @@ export const SESSION = {
   /** How far behind its client's newest call a call may come. */
   graceMs: 5 * 60_000,
   historyHalfLifeMs: 24 * 3600_000,
-  /** Of 32 bits that the children of a path set by hash, how many make them names of objects: about 22 children do. */
-  learntBits: 16,
 } as const;
-
-/** Over how many calls the recent shares run. */
-const RECENT_CALLS = 16;
 
 /** How many of a client's last call ids are kept to know a duplicate by. */
 const RECENT_IDS = U.idRoute - U.recentIds;
@@ -42,19 +42,6 @@ const RECENT_IDS = U.idRoute - U.recentIds;
 export interface Caller {
   readonly strength: number;
   readonly clientId?: string;
-}
-
-/** What a call asks for. */
-interface Asked {
-  readonly path: PathFacts;
-  readonly query: QueryFacts | null;
-  readonly object: AskedObject;
-  /** Path and query. */
-  readonly target: number;
-  /** The same with all else that could differ from one try to the next, as far as the gateway tells. */
-  readonly attempt: number;
-  /** A place in PURPOSES, -1 for none. */
-  readonly purpose: number;
 }
 
 /**
@@ -91,37 +78,6 @@ export function observe(
   closeCall(record, call, asked);
   if (cohorts !== null && record.u[U.cohort] !== 0) observeCohort(record, call, asked, caller, cohorts);
   return null;
-}
-
-function askedBy(record: ClientRecord, call: ApiCall): Asked {
-  const path = readPath(call.path, call.route);
-  const query = call.query === null ? null : readQuery(call.query);
-  const target = query === null ? path.full : combine(path.full, query.full);
-  const purpose = path.purpose === PEOPLE ? (call.method === 'POST' && path.leafKind === 'literal' ? SIGNUP : -1) : path.purpose;
-  return {
-    path,
-    query,
-    object: objectOf(record, path, query, isAnswered(call)),
-    target,
-    attempt: attemptOf(call, target),
-    purpose: purpose < 0 || READ_PURPOSES.has(purpose) || !isReading(call.method) ? purpose : -1,
-  };
-}
-
-const SIGNUP = PURPOSES.indexOf('signup');
-const PAYMENT = PURPOSES.indexOf('money');
-const MESSAGE = PURPOSES.indexOf('message');
-/** Reading serves these purposes too: a gift card's balance is guessed by GET. */
-const READ_PURPOSES: ReadonlySet<number> = new Set((['code', 'admin'] satisfies Purpose[]).map((name) => PURPOSES.indexOf(name)));
-
-function isReading(method: string): boolean {
-  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
-}
-
-function attemptOf({ method, requestBytes, account }: ApiCall, target: number): number {
-  let hash = combine(target, methodSlot(method));
-  if (requestBytes !== null) hash = combine(hash, requestBytes);
-  return account === null ? hash : hashString(account, hash);
 }
 
 function isDuplicate({ u }: ClientRecord, id: number): boolean {
@@ -174,137 +130,6 @@ export function failures(c: Uint16Array): number {
   return c[C.invalid]! + c[C.s401]! + c[C.s403]! + c[C.s404]! + c[C.s429]! + c[C.otherError]!;
 }
 
-function isAnswered({ status }: ApiCall): boolean {
-  return status !== null && status < 400;
-}
-
-function isFailure(status: number | null): boolean {
-  return status !== null && status >= 400 && status < 500;
-}
-
-interface AskedObject {
-  /** 0 where the call names none. */
-  readonly hash: number;
-  readonly number: number;
-  /** The route with the object as a placeholder. */
-  readonly route: number;
-  /** The route of the list that would show it. */
-  readonly list: number;
-}
-
-/** The object a call names: a variable segment, a parameter, or a name under a parent whose children have shown to be many. */
-function objectOf({ u }: ClientRecord, path: PathFacts, query: QueryFacts | null, answered: boolean): AskedObject {
-  const { route, parent, leaf } = path;
-  if (path.object !== 0) return { hash: path.object, number: path.objectNumber, route, list: path.collection };
-  if (query !== null && query.object !== 0)
-    return { hash: query.object, number: query.objectNumber, route: combine(route, query.objectName), list: route };
-  if (path.isAsset || path.depth < 2 || !learn(u, parent, leaf, answered)) return { hash: 0, number: Number.NaN, route, list: 0 };
-  return { hash: leaf || 1, number: Number.NaN, route: combine(parent, 1), list: parent };
-}
-
-/** Learns a child of a path and says whether its children are names of objects. Of four parents the last gives way. */
-function learn(u: Uint32Array, parent: number, child: number, answered: boolean): boolean {
-  let slot = 0;
-  while (slot < 3 && u[U.learntParent + slot] !== parent && u[U.learntParent + slot] !== 0) slot++;
-  if (u[U.learntParent + slot] !== parent) {
-    if (!answered) return false;
-    u[U.learntParent + slot] = parent;
-    u[U.learntChildren + slot] = 0;
-  }
-  // Only answered paths teach: a scanner's many misses under one parent stay many routes.
-  if (answered) u[U.learntChildren + slot] = u[U.learntChildren + slot]! | (1 << (child & 31));
-  return bitCount(u[U.learntChildren + slot]!) >= SESSION.learntBits;
-}
-
-function bitCount(bits: number): number {
-  let n = 0;
-  for (let left = bits >>> 0; left !== 0; left &= left - 1) n++;
-  return n;
-}
-
-/** Upper limits of the gap bins, in ms: bursts, machine pace, hands, patience, polling, long waits. */
-const GAP_BINS_MS = [100, 1000, 5000, 30_000, 300_000];
-
-/** A call after a pause begins something; a scheduler begins it on the minute. */
-const PAUSE_MS = 30_000;
-const ON_MINUTE_MS = 2000;
-/** A longer gap ends a burst. */
-const BURST_GAP_MS = 2000;
-/** Gaps are remembered as logarithms in these steps; 24 hours are 63,900 of them. */
-const GAP_STEPS = 4000;
-const LAST_GAPS = 4;
-/** Within so much, as logarithms, a gap equals the one before, and equals another one of the last few. */
-const STEADY_STEPS = 0.1 * GAP_STEPS;
-const KNOWN_STEPS = 0.03 * GAP_STEPS;
-
-function observePace(record: ClientRecord, call: ApiCall, gapMs: number): void {
-  const { f, c } = record;
-  if (call.time % 1000 !== 0) c[C.subSecond]! += 1;
-  observeBurst(record, call, gapMs);
-  if (gapMs < 0) {
-    f[F.rate10s] = 0.1;
-    f[F.rate300s] = 1 / 300;
-    return;
-  }
-  const log = Math.log1p(gapMs / 10);
-  if (c[C.gaps]! > 0) observeWait(record, log - f[F.gap]!);
-  compareGap(c, log);
-  c[C.gaps]! += 1;
-  addMoment(f, F.gap, c[C.gaps]!, log);
-  addRecent(f, F.recentGap, c[C.gaps]!, RECENT_CALLS, log);
-  let bin = 0;
-  while (bin < GAP_BINS_MS.length && gapMs >= GAP_BINS_MS[bin]!) bin++;
-  c[C.gapBins + bin]! += 1;
-  if (gapMs >= PAUSE_MS && call.time % 60_000 < ON_MINUTE_MS) c[C.onMinute]! += 1;
-  // Calls a second, decaying over 10 s and 300 s.
-  f[F.rate10s] = f[F.rate10s]! * Math.exp(-gapMs / 10_000) + 0.1;
-  f[F.rate300s] = f[F.rate300s]! * Math.exp(-gapMs / 300_000) + 1 / 300;
-  f[F.ratePeak10s] = Math.max(f[F.ratePeak10s]!, f[F.rate10s]!);
-  f[F.ratePeak300s] = Math.max(f[F.ratePeak300s]!, f[F.rate300s]!);
-}
-
-function compareGap(c: Uint16Array, log: number): void {
-  const steps = Math.min(0xffff, Math.round(log * GAP_STEPS));
-  const gaps = c[C.gaps]!;
-  const held = Math.min(gaps, LAST_GAPS);
-  if (gaps > 0 && Math.abs(steps - c[C.lastGaps + ((gaps - 1) % LAST_GAPS)]!) < STEADY_STEPS) c[C.gapSteady]! += 1;
-  for (let i = 0; i < held; i++)
-    if (Math.abs(steps - c[C.lastGaps + i]!) < KNOWN_STEPS) {
-      c[C.gapKnown]! += 1;
-      break;
-    }
-  c[C.lastGaps + (gaps % LAST_GAPS)] = steps;
-}
-
-function observeBurst({ f, t, c }: ClientRecord, { time }: ApiCall, gapMs: number): void {
-  if (gapMs >= 0 && gapMs <= BURST_GAP_MS) return;
-  const start = Math.max(0, time - t[T.sessionStart]!) / 1000;
-  c[C.bursts]! += 1;
-  if (c[C.bursts]! > 1) {
-    const period = Math.log1p(100 * Math.max(0, start - f[F.burstStart]!));
-    addMoment(f, F.burstPeriod, c[C.bursts]! - 1, period);
-  }
-  f[F.burstStart] = start;
-}
-
-/** One gap says no more than that it is some hundred times as long. */
-const MAX_LONGER = 5;
-/** So many calls after a 429 are looked at. */
-const LIMITED_CALLS = 8;
-
-/** @param longer how much longer the gap is than the others, as a logarithm */
-function observeWait({ f, c }: ClientRecord, longer: number): void {
-  const bounded = Math.max(-MAX_LONGER, Math.min(MAX_LONGER, longer));
-  if (isFailure(c[C.prevStatus]!)) {
-    c[C.backOffs]! += 1;
-    f[F.backOff]! += bounded;
-  }
-  if (c[C.sinceLimit]! === 0) return;
-  c[C.sinceLimit]! -= 1;
-  c[C.limitedGaps]! += 1;
-  f[F.limitedGap]! += bounded;
-}
-
 /** A wait of this much after a 429 counts as heeding it. */
 const WAIT_MS = 1000;
 
@@ -333,26 +158,6 @@ function observeAfterNo({ c, t, u }: ClientRecord, call: ApiCall, { path, object
   } else if (before >= 500) {
     c[C.after5xx]! += 1;
     if (samePath) c[C.after5xxSame]! += 1;
-  }
-}
-
-function methodSlot(method: string): number {
-  switch (method) {
-    case 'GET':
-      return C.get;
-    case 'POST':
-      return C.post;
-    case 'PUT':
-    case 'PATCH':
-      return C.write;
-    case 'DELETE':
-      return C.remove;
-    case 'HEAD':
-      return C.head;
-    case 'OPTIONS':
-      return C.options;
-    default:
-      return C.otherMethod;
   }
 }
 
@@ -498,6 +303,9 @@ const STATUS_SLOTS: Record<number, number> = {
   429: C.s429,
 };
 
+/** So many calls after a 429 are looked at. */
+const LIMITED_CALLS = 8;
+
 function observeAnswer({ f, u, c, d }: ClientRecord, status: number, { path, attempt }: Asked): void {
   c[C.statusKnown]! += 1;
   c[statusSlot(status)]! += 1;
@@ -518,10 +326,6 @@ function observeAnswer({ f, u, c, d }: ClientRecord, status: number, { path, att
 /** Bits of C.pending. */
 const PENDING_LOGIN = 1;
 const PENDING_SIGNUP = 2;
-
-function isLogin({ account, method }: ApiCall, { path }: Asked): boolean {
-  return account !== null || (path.isLogin && method === 'POST');
-}
 
 function observeLogin({ u, c, d }: ClientRecord, call: ApiCall, asked: Asked): void {
   if (!isLogin(call, asked)) return;
@@ -568,90 +372,6 @@ function observeSizes({ f, c }: ClientRecord, { responseBytes, requestBytes }: A
     c[C.requestSized]! += 1;
     addMoment(f, F.requestSize, c[C.requestSized]!, Math.log1p(requestBytes));
   }
-}
-
-function observeVoice(record: ClientRecord, call: ApiCall): void {
-  const { u, c } = record;
-  const software = softwareOf(call.userAgent);
-  if (software.name === 'none') c[C.noAgent]! += 1;
-  if (software.isBrowser) c[C.browserAgent]! += 1;
-  if (software.isLibrary) c[C.libraryAgent]! += 1;
-  if (software.isTool) c[C.toolAgent]! += 1;
-  if (software.isDeclaredBot) c[C.declaredBot]! += 1;
-  if (changes(u, U.agent, software.hash, c)) c[C.agentChanges]! += 1;
-  if (tellsVoice(call)) c[C.voiceKnown]! += 1;
-  if (call.accept === '*/*') c[C.acceptAny]! += 1;
-  if (call.acceptLanguage) c[C.language]! += 1;
-  if (call.acceptEncoding) c[C.encoding]! += 1;
-  if (call.referer) c[C.referer]! += 1;
-  if (call.hasCookie !== null) c[C.cookieKnown]! += 1;
-  if (call.hasCookie) c[C.cookie]! += 1;
-  if (call.headerNames !== null) observeHeaders(record, call.method, call.headerNames);
-  const marks = call.headerNames === null ? null : c[C.headerMarks]!;
-  if (beliesAgent(software, call, marks)) c[C.disguised]! += 1;
-  if (software.isBrowser && marks !== null && (marks & HEADER_MARK.fetch) === 0) c[C.bareBrowser]! += 1;
-  observeConnection(u, c, call, software);
-}
-
-function observeHeaders({ f, u, c }: ClientRecord, method: string, names: readonly string[]): void {
-  c[C.headersKnown]! += 1;
-  const before = u[U.shape];
-  const shape = shapeOf(method, names);
-  if (changes(u, U.shape, shape, c)) c[C.shapeChanges]! += 1;
-  // Of most calls the names are those of the call before.
-  if (before !== shape || c[C.headersKnown]! === 1) c[C.headerMarks] = markHeaders(names);
-  if (c[C.headerMarks]! & HEADER_MARK.conditional) c[C.conditional]! += 1;
-  f[F.headerNames]! += (names.length - f[F.headerNames]!) / c[C.headersKnown]!;
-}
-
-/** Whether the gateway tells more of the headers than the user agent and the referer, which every access log has. */
-function tellsVoice({ accept, acceptEncoding, acceptLanguage, headerNames }: ApiCall): boolean {
-  return accept !== null || acceptEncoding !== null || acceptLanguage !== null || headerNames !== null;
-}
-
-function shapeOf(method: string, names: readonly string[]): number {
-  let hash = hashString(method);
-  for (const name of names) hash = hashString(name, hash);
-  return hash;
-}
-
-function observeConnection(u: Uint32Array, c: Uint16Array, call: ApiCall, software: Software): void {
-  const isHttp2 = call.httpVersion !== null && /^[23]/.test(call.httpVersion);
-  if (isHttp2) c[C.http2]! += 1;
-  if (call.ja4 !== null || call.tlsVersion !== null || call.tlsCipher !== null) {
-    c[C.tls]! += 1;
-    if (call.tlsResumed) c[C.tlsResumed]! += 1;
-    if (changes(u, U.tls, handshakeOf(call), c)) c[C.tlsChanges]! += 1;
-    if (software.isBrowser && call.httpVersion !== null && !isHttp2) c[C.oldBrowser]! += 1;
-  }
-  if (call.ja4 !== null) observeHandshake(c, call.ja4, software);
-  if (call.connectionId === null && call.connectionRequests === null) return;
-  c[C.connectionKnown]! += 1;
-  const connection = call.connectionId === null ? 0 : hashString(call.connectionId);
-  const isNew = call.connectionRequests === null ? u[U.connection] !== connection : call.connectionRequests <= 1;
-  if (isNew) c[C.connectionNew]! += 1;
-  u[U.connection] = connection;
-}
-
-function observeHandshake(c: Uint16Array, ja4: string, { isBrowser }: Software): void {
-  const facts = readHandshake(ja4);
-  c[C.ja4Known]! += 1;
-  c[C.ja4Ciphers] = facts.ciphers;
-  c[C.ja4Extensions] = facts.extensions;
-  if (facts.offersHttp2) c[C.ja4Http2]! += 1;
-  if (isBrowser && !isBrowserHandshake(facts)) c[C.oddBrowser]! += 1;
-}
-
-function handshakeOf({ ja4, tlsVersion, tlsCipher }: ApiCall): number {
-  if (ja4 !== null) return hashString(fingerprintOf(ja4));
-  return hashString(tlsCipher ?? '', hashString(tlsVersion ?? ''));
-}
-
-/** Whether a slot's hash differs from the call before; the first call of a session changes nothing. */
-function changes(u: Uint32Array, slot: number, hash: number, c: Uint16Array): boolean {
-  const before = u[slot]!;
-  u[slot] = hash;
-  return c[C.calls]! > 0 && before !== hash;
 }
 
 function observeIdentity({ u, c, d }: ClientRecord, call: ApiCall, caller: Caller): void {

@@ -94,6 +94,9 @@ export function evenness(counts: ArrayLike<number>, at: number, size: number): n
   return entropy / Math.log(size);
 }
 
+/** Over how many calls a client's recent shares run. */
+export const RECENT_CALLS = 16;
+
 /** Mean of the first `span` values, then of about the last `span`; `n` counts the new value too. */
 export function addRecent(slots: Float32Array, at: number, n: number, span: number, value: number): void {
   slots[at]! += (value - slots[at]!) / Math.min(n, span);
