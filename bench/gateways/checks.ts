@@ -1,26 +1,20 @@
 /** What each gateway has to do, by a real client, in each state that Assay may be in. */
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import http2 from 'node:http2';
-import { request as requestTls, Agent as TlsAgent } from 'node:https';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import { isRejection } from '../../service/core/api-call.ts';
-import type { ApiCall } from '../../service/core/contracts.ts';
-import { decodeAsFound } from '../../service/io/tail.ts';
+import { type Answer, countsOf, type Outcome, PATIENCE_MS, type Stand, send, textOf } from './requests.ts';
 import {
-  type Application,
   type Arrived,
   type Assay,
   BAD,
-  type Client,
-  type Front,
   GOOD,
   hashOf,
-  type Log,
   maskedFrame,
   SLOW_MS,
   STEADY,
@@ -28,76 +22,11 @@ import {
   teachSteady,
   type Way,
 } from './stand.ts';
-import type { Gateway } from './table.ts';
-
-export interface Stand {
-  readonly gateway: Gateway;
-  readonly port: number;
-  /** 0 where it speaks no TLS. */
-  readonly tlsPort: number;
-  readonly ca: Buffer;
-  readonly front: Front;
-  readonly assay: Assay;
-  readonly application: Application;
-  /** What Assay says of the good client. */
-  readonly verdict: string;
-  readonly log: Log;
-  /** Which fields of a call its log tells, once that was looked at. */
-  readonly told: Map<string, boolean>;
-}
-
-/** What is wrong, '' where nothing is; null where it does not apply. */
-type Outcome = string | null;
+import { askAndTell, LINE_LIMIT_MS, readLines, tell } from './tells.ts';
 
 export interface Check {
   readonly name: string;
   run(stand: Stand): Promise<Outcome>;
-}
-
-interface Answer {
-  readonly status: number;
-  /** What the application says that it got; null where it was not reached. */
-  readonly arrived: Arrived | null;
-  readonly ms: number;
-}
-
-const PATIENCE_MS = 10_000;
-
-interface Options {
-  readonly headers?: Record<string, string>;
-  readonly body?: Buffer;
-  readonly agent?: Agent;
-}
-
-async function send({ port }: Stand, client: Client, { headers = {}, body, agent }: Options = {}): Promise<Answer> {
-  const startedAt = performance.now();
-  const sent = request({
-    ...{ host: '127.0.0.1', port, localAddress: client.address, path: '/v1/orders/7', agent: agent ?? false },
-    method: body ? 'POST' : 'GET',
-    headers: { 'user-agent': client.agent, ...headers, ...(body ? { 'content-length': body.length } : {}) },
-    timeout: PATIENCE_MS,
-  });
-  sent.once('timeout', () => sent.destroy(new Error(`no answer in ${PATIENCE_MS} ms`)));
-  sent.end(body);
-  const response = await responseOf(sent);
-  const text = await textOf(response);
-  const isOurs = response.statusCode === 200;
-  return {
-    status: response.statusCode!,
-    arrived: isOurs ? (JSON.parse(text) as Arrived) : null,
-    ms: performance.now() - startedAt,
-  };
-}
-
-async function responseOf(sent: ClientRequest): Promise<IncomingMessage> {
-  const [response] = (await once(sent, 'response')) as [IncomingMessage];
-  return response;
-}
-
-async function textOf(stream: AsyncIterable<Buffer>): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(Buffer.from(chunk));
-  return Buffer.concat(chunks).toString();
 }
 
 const FORGED = {
@@ -198,9 +127,8 @@ const TOLD = ['x-assay-verdict', 'x-assay-score', 'x-assay-reasons', 'x-assay-de
 const toldOf = ({ arrived }: Answer) => TOLD.map((name) => arrived?.headers[name]);
 
 /** Questions that Assay has answered. */
-async function countAnswers({ url }: Assay): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text();
-  return [...text.matchAll(/^assay_authz_total\{.*\} (\d+)$/gm)].reduce((sum, [, count]) => sum + Number(count), 0);
+async function countAnswers(assay: Assay): Promise<number> {
+  return Object.values(await countsOf(assay, 'assay_authz_total')).reduce((sum, count) => sum + count, 0);
 }
 
 const WARM_UP_REQUESTS = 200;
@@ -314,144 +242,6 @@ async function http2Requests({ tlsPort, ca, verdict }: Stand): Promise<Outcome> 
     }
   }
   return '';
-}
-
-/** What a client sends that a log may tell. */
-const SENT = {
-  accept: 'application/json;q="0.9"',
-  'accept-encoding': 'gzip, br',
-  'accept-language': 'de-AT, de;q=0.7',
-  'content-type': 'application/json',
-  referer: 'https://example.test/"quoted"\\back',
-  cookie: 'session=secret',
-  authorization: 'Bearer secret-token',
-  'user-agent': 'Mozilla/5.0 (caf\xc3\xa9) "odd"\\',
-};
-const BODY = Buffer.from('{"quantity":1}');
-const HASH = hashOf(SENT.authorization);
-/** In the order in which Node sends them; HAProxy's own view has no connection header. */
-const NAMES = [...Object.keys(SENT), 'content-length', 'host', 'connection'].join(' ');
-
-/** What the log has to say of it, where it says anything. */
-function expectedOf(path: string, port: number): Partial<Record<keyof ApiCall, unknown>> {
-  return {
-    ...{ clientIp: GOOD.address, method: 'POST', path, query: 'a=1&b=%27x', status: 200, host: `localhost:${port}` },
-    ...{ httpVersion: '1.1', userAgent: 'Mozilla/5.0 (café) "odd"\\', accept: SENT.accept, contentType: SENT['content-type'] },
-    ...{ acceptEncoding: SENT['accept-encoding'], acceptLanguage: SENT['accept-language'], referer: SENT.referer },
-    ...{ hasCookie: true, authScheme: 'Bearer', subject: HASH },
-  };
-}
-
-/** What differs by gateway, and has to be of the right kind. */
-const KINDS: Partial<Record<keyof ApiCall, (value: unknown, now: number) => boolean>> = {
-  time: (value, now) => Math.abs((value as number) - now) < 5000,
-  requestBytes: (value) => (value as number) >= BODY.length && (value as number) < 2000,
-  responseBytes: (value) => (value as number) > 200 && (value as number) < 5000,
-  durationMs: (value) => (value as number) >= 0 && (value as number) < 5000,
-  headerNames: (value) => (value as string[]).length > 8 && NAMES.startsWith((value as string[]).join(' ')),
-  connectionId: (value) => String(value).length > 0,
-  // Some count from 0, and some only those that are kept alive.
-  connectionRequests: (value) => value === 1 || value === 2,
-  id: (value) => String(value).length > 0,
-};
-
-const LINE_LIMIT_MS = 5000;
-
-/** The second of two requests on a connection is looked for in the log, of which each line has to be read. */
-async function tellOn(stand: Stand, port: number): Promise<string> {
-  const mark = randomBytes(8).toString('hex');
-  const path = `/v1/told/${mark}`;
-  const agent = new (port === stand.tlsPort ? TlsAgent : Agent)({ keepAlive: true, maxSockets: 1 });
-  for (const target of ['/v1/told/first', `${path}?a=1&b=%27x`]) {
-    const status = await sendTold(stand, port, target, agent);
-    if (status !== 200) return `a good request got ${status}`;
-  }
-  agent.destroy();
-  const now = Date.now();
-  while (!stand.log.lines().some((line) => line.includes(mark)) && Date.now() - now < LINE_LIMIT_MS) await sleep(50);
-  const calls = readLines(stand);
-  const rejected = calls.findIndex(isRejection);
-  if (rejected >= 0) return `${JSON.stringify(calls[rejected])}: ${stand.log.lines()[rejected]}`;
-  const found = (calls as ApiCall[]).filter((call) => call.path === path);
-  if (found.length !== 1) return `${found.length} of ${calls.length} lines tell of it`;
-  return compareTold(stand, found[0]!, expectedOf(path, port), now);
-}
-
-/** @param known lines to pass over */
-function readLines({ log }: Stand, known = 0): ReturnType<ReturnType<typeof decodeAsFound>>[] {
-  const decode = decodeAsFound();
-  return log
-    .lines()
-    .slice(known)
-    .map((bytes, i) => decode({ bytes, origin: `line ${i}` }, Date.now()));
-}
-
-async function tell(stand: Stand): Promise<Outcome> {
-  const ports = stand.tlsPort === 0 ? [stand.port] : [stand.port, stand.tlsPort];
-  for (const port of ports) {
-    const wrong = await tellOn(stand, port);
-    if (wrong) return wrong;
-  }
-  return '';
-}
-
-const NEWCOMER: Client = { address: '127.0.0.23', agent: 'okhttp/4.12.0' };
-
-/** A question counts as a call until its log line comes, which says of which call it is. */
-async function askAndTell(stand: Stand): Promise<Outcome> {
-  if (!stand.gateway.saysWhich) return null;
-  const before = await questionsOf(stand.assay);
-  const known = stand.log.lines().length;
-  const { status } = await send(stand, NEWCOMER);
-  if (status !== 200) return `a good request got ${status}`;
-  const now = Date.now();
-  while (stand.log.lines().length === known && Date.now() - now < LINE_LIMIT_MS) await sleep(50);
-  // Questions are looked at a moment after they are answered.
-  await sleep(100);
-  const asked = await questionsOf(stand.assay);
-  if (asked.taken !== before.taken! + 1) return `the question was not taken: ${JSON.stringify([before, asked])}`;
-  const body = Buffer.concat(
-    stand.log
-      .lines()
-      .slice(known)
-      .flatMap((line) => [line, Buffer.from('\n')]),
-  );
-  const posted = await fetch(`${stand.assay.url}/v1/calls`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/x-ndjson' },
-    body,
-  });
-  if (posted.status !== 202) return `the log line was answered ${posted.status}`;
-  const told = await questionsOf(stand.assay);
-  return told.told === before.told! + 1 ? '' : `the log line tells of another call: ${body}`;
-}
-
-/** How many questions there were, by what became of them. */
-async function questionsOf({ url }: Assay): Promise<Record<string, number>> {
-  const text = await (await fetch(`${url}/metrics`)).text();
-  const found = text.matchAll(/^assay_questions_total\{result="(\w+)"\} (\d+)$/gm);
-  return Object.fromEntries(Array.from(found, ([, result, count]) => [result, Number(count)]));
-}
-
-async function sendTold({ tlsPort, ca }: Stand, port: number, path: string, agent: Agent): Promise<number> {
-  const headers = { ...SENT, 'content-length': BODY.length, host: `localhost:${port}` };
-  const options = { host: '127.0.0.1', port, localAddress: GOOD.address, agent, method: 'POST', path, headers };
-  const sent = port === tlsPort ? requestTls({ ...options, ca, servername: 'localhost' }) : request(options);
-  sent.end(BODY);
-  const response = await responseOf(sent);
-  await textOf(response);
-  return response.statusCode!;
-}
-
-function compareTold({ told }: Stand, call: ApiCall, expected: ReturnType<typeof expectedOf>, now: number): string {
-  const wrong: string[] = [];
-  for (const [name, value] of Object.entries(call) as [keyof ApiCall, unknown][]) {
-    told.set(name, value !== null || told.get(name) === true);
-    if (value === null) continue;
-    const isRight = name in expected ? value === expected[name] : (KINDS[name]?.(value, now) ?? true);
-    if (!isRight) wrong.push(`${name} is ${JSON.stringify(value)}`);
-  }
-  return wrong.join(', ');
 }
 
 export const CHECKS: readonly Check[] = [

@@ -9,8 +9,9 @@ import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { TLS_DIR } from '../../datasets/range/places.ts';
 import { findPort } from '../../datasets/range/processes.ts';
-import { CHECKS, type Stand, warmUp } from './checks.ts';
+import { CHECKS, warmUp } from './checks.ts';
 import { bringGateways, type GatewayPorts, install, startGateway } from './install.ts';
+import type { Stand } from './requests.ts';
 import { Application, Assay, Front, Log, type Ports, teach } from './stand.ts';
 import { GATEWAYS, type Gateway } from './table.ts';
 
