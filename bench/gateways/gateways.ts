@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { TLS_DIR } from '../../datasets/range/places.ts';
 import { findPort } from '../../datasets/range/processes.ts';
-import { CHECKS, warmUp } from './checks.ts';
+import { CHECKS, recover, warmUp } from './checks.ts';
 import { bringGateways, type GatewayPorts, install, startGateway } from './install.ts';
 import type { Stand } from './requests.ts';
 import { Application, Assay, Front, Log, type Ports, teach } from './stand.ts';
@@ -41,7 +41,7 @@ async function runGateway(gateway: Gateway, { assay, verdict }: Pick<Stand, 'ass
   try {
     const ca = readFileSync(join(TLS_DIR, 'ca.pem'));
     const tlsPort = gateway.speaksTls ? ports.tls : 0;
-    const around = { front: fronts[gateway.dialect], assay, application, verdict, log, told };
+    const around = { front: fronts[gateway.dialect], assay, application, verdict, log, told, late: [] };
     return { row: await runChecks({ gateway, port: ports.plain, tlsPort, ca, ...around }), told };
   } finally {
     await Promise.all(started.map((each) => each.stop()));
@@ -66,8 +66,9 @@ async function runChecks(stand: Stand): Promise<Row> {
     if (wrong) console.error(`${stand.gateway.name}, ${name}: ${wrong}`);
     row.push(wrong === null ? NO_CELL : wrong || GOOD_CELL);
     // Whatever went wrong, the next check begins with Assay as it should be.
-    if (wrong) await stand.front.turn('open');
+    if (wrong) await recover(stand).catch(() => '');
   }
+  if (stand.late.length > 0) console.error(`${stand.gateway.name}, late questions that were asked anew: ${stand.late.length}`);
   return row;
 }
 

@@ -18,6 +18,8 @@ export interface Stand {
   readonly log: Log;
   /** Which fields of a call its log tells, once that was looked at. */
   readonly told: Map<string, boolean>;
+  /** Requests that passed since the gateway's question was late, by what they took, in ms. */
+  readonly late: number[];
 }
 
 /** What is wrong, '' where nothing is; null where it does not apply. */
@@ -49,13 +51,13 @@ export async function send({ port }: Stand, client: Client, { headers = {}, body
   sent.once('timeout', () => sent.destroy(new Error(`no answer in ${PATIENCE_MS} ms`)));
   sent.end(body);
   const response = await responseOf(sent);
-  const text = await textOf(response);
-  const isOurs = response.statusCode === 200;
-  return {
-    status: response.statusCode!,
-    arrived: isOurs ? (JSON.parse(text) as Arrived) : null,
-    ms: performance.now() - startedAt,
-  };
+  return answerOf(response.statusCode!, response, startedAt);
+}
+
+/** @param body read to its end; @param startedAt by the clock of `performance`, in ms */
+export async function answerOf(status: number, body: AsyncIterable<Buffer>, startedAt: number): Promise<Answer> {
+  const text = await textOf(body);
+  return { status, arrived: status === 200 ? (JSON.parse(text) as Arrived) : null, ms: performance.now() - startedAt };
 }
 
 export async function responseOf(sent: ClientRequest): Promise<IncomingMessage> {
