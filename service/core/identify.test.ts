@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { anyCall, callOf, NOON } from './calls.test.data.ts';
@@ -30,6 +31,16 @@ describe('strength', () => {
       see({}),
     ].map(({ strength }) => strength);
     assert.deepEqual(strengths, [STRENGTH.certificate, STRENGTH.verified, STRENGTH.key, STRENGTH.token, STRENGTH.address]);
+  });
+
+  test('ids are HMAC-SHA-256 in 128 bits, by keys of any length', () => {
+    const texts = fc.string({ unit: 'binary', minLength: 1, maxLength: 200 });
+    fc.assert(
+      fc.property(texts, texts, (secret, clientCertificate) => {
+        const expected = createHmac('sha256', secret).update(`certificate||${clientCertificate}`).digest('hex').slice(0, 32);
+        assert.equal(setUp({ key: secret }).idOf({ clientCertificate }), expected);
+      }),
+    );
   });
 
   test('a verified subject or a certificate is one client at any address', () => {
