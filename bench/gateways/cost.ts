@@ -1,7 +1,7 @@
 /**
  * `npm run gateways:cost`: what asking costs good bots. Each gateway under wrk, with Assay, as a client that it does not know
  * and as one that has been good for long, with a stub that answers nothing but yes, and without asking, one after the other in each
- * round; medians of ratios, into bench/gateways.json.
+ * round, at full speed and at a pace; medians of ratios, into bench/gateways.json.
  */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -32,15 +32,29 @@ const CONNECTIONS = 16;
 
 interface Load {
   readonly perSecond: number;
-  /** Ms that 99% of requests wait at most. */
+  /** Ms that 99% of requests wait at most, at full speed. */
   readonly p99: number;
+  /** The same where each connection pauses between its requests: as many requests, however soon each is answered. */
+  readonly pacedP99: number;
 }
 
+type Wrk = Pick<Load, 'perSecond' | 'p99'>;
+
+/** Of wrk: ms between the answer and the next request of a connection. */
+const PACE = 'function delay() return math.random(0, 20) end\n';
+
+async function load(port: number, application: Application, client: Client, pace: string): Promise<Load> {
+  const { p99: pacedP99 } = await runWrk(port, application, client, ['-s', pace]);
+  return { ...(await runWrk(port, application, client, [])), pacedP99 };
+}
+
+type Client = Readonly<Record<string, string>>;
+
 /** @throws Error where an answer is no 2xx, or none of the application's */
-async function load(port: number, application: Application, client: Readonly<Record<string, string>>): Promise<Load> {
+async function runWrk(port: number, application: Application, client: Client, more: readonly string[]): Promise<Wrk> {
   const before = application.answered;
   const headers = Object.entries(client).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
-  const options = ['-t1', `-c${CONNECTIONS}`, `-d${flags.seconds}s`, '--latency', ...headers];
+  const options = ['-t1', `-c${CONNECTIONS}`, `-d${flags.seconds}s`, '--latency', ...headers, ...more];
   const { stdout } = await run('wrk', [...options, `http://127.0.0.1:${port}/v1/orders/7`]);
   const answers = Number(/(\d+) requests in/.exec(stdout)![1]);
   if (/Non-2xx|Socket errors/.test(stdout) || application.answered - before < answers) throw new Error(stdout);
@@ -93,6 +107,7 @@ interface Cost {
   /** Assay's share of the stubs' and of no one's throughput, and how many times their p99. */
   readonly throughput: Ratios;
   readonly p99: Ratios;
+  readonly pacedP99: Ratios;
 }
 
 function mean(values: readonly number[]): number {
@@ -121,11 +136,13 @@ async function measure(
       );
       started.push(...(await startGateway(gateway, folder, ports[way])));
     }
+    const pace = join(root, 'pace.lua');
+    writeFileSync(pace, PACE);
     const loads: Record<Run, Load[]> = { newcomer: [], steady: [], stub: [], twin: [], none: [] };
     const loadBy = async (run: Run) => {
       // Nobody reads the log, so that Assay has to be told that it goes on.
       if (run === 'steady') await teachSteady(assay);
-      return load(ports[RUNS[run]], application, run === 'newcomer' ? NEWCOMER : STEADY);
+      return load(ports[RUNS[run]], application, run === 'newcomer' ? NEWCOMER : STEADY, pace);
     };
     for (const run of ORDER) await loadBy(run);
     for (let round = 0; round < Number(flags.rounds); round++)
@@ -140,7 +157,7 @@ async function measure(
       newcomerToNone: ratio(name, 'newcomer', 'none'),
       steadyToNone: ratio(name, 'steady', 'none'),
     });
-    return { gateway: gateway.name, throughput: ratios('perSecond'), p99: ratios('p99') };
+    return { gateway: gateway.name, throughput: ratios('perSecond'), p99: ratios('p99'), pacedP99: ratios('pacedP99') };
   } finally {
     await Promise.all(started.map((each) => each.stop()));
   }
@@ -182,11 +199,11 @@ const NAMES: Readonly<Record<keyof Ratios, string>> = {
 function print(costs: readonly Cost[]): void {
   const cell = ({ median, min, max }: ReturnType<typeof spreadOf>) =>
     `${median.toFixed(2)} (${min.toFixed(2)} to ${max.toFixed(2)})`;
-  const head = ['gateway', 'to', 'throughput', 'p99'];
+  const head = ['gateway', 'to', 'throughput', 'p99', 'p99 at a pace'];
   const table = new Table({ head, style: { head: [], border: [] } });
-  for (const { gateway, throughput, p99 } of costs)
+  for (const { gateway, throughput, p99, pacedP99 } of costs)
     for (const [to, name] of Object.entries(NAMES) as [keyof Ratios, string][])
-      table.push([gateway, name, cell(throughput[to]), cell(p99[to])]);
+      table.push([gateway, name, cell(throughput[to]), cell(p99[to]), cell(pacedP99[to])]);
   console.log(table.toString());
 }
 
