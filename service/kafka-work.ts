@@ -7,6 +7,7 @@ import type { Config } from './config.ts';
 import { isRejection } from './core/api-call.ts';
 import type { StreamTask } from './core/changes.ts';
 import { CohortPeers } from './core/cohort.ts';
+import { CohortWait } from './core/cohort-wait.ts';
 import type { ApiCall } from './core/contracts.ts';
 import { besideOf } from './core/dead-letter.ts';
 import { Identifier } from './core/identify.ts';
@@ -170,9 +171,11 @@ function scoringWork(
   const maxClients = Math.ceil(options.maxClients / kafka.partitions);
   return {
     commitMs: config.KAFKA_COMMIT_MS,
-    createTask: (partition) =>
-      new PartitionTask({
+    createTask(partition) {
+      const wait = new CohortWait(peers.reached, partition);
+      return new PartitionTask({
         ...scoring,
+        mustWait: (time) => wait.mustWait(time, scoring.now()),
         identifies: config.KAFKA_CALLS_KEYED,
         createObserver: (hooks) => createObserver({ ...options, maxClients, peers: peers.besides(partition), ...hooks }),
         onCall({ id }) {
@@ -182,7 +185,8 @@ function scoringWork(
         onVerdict: ({ verdict }) => metrics.verdicts.inc({ verdict }),
         onRejection: ({ rejected }) => countRejection(metrics, rejected),
         onLink: (change) => scoring.observer.identifier.restore(change),
-      }),
+      });
+    },
     onTask(partition, task) {
       population.set(partition, task);
       if (!task) metrics.lag.remove({ partition: String(partition) });

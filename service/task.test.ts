@@ -3,6 +3,7 @@ import { before, test } from 'node:test';
 import { simulate } from '../datasets/simulator/simulator.ts';
 import { readConfig } from './config.ts';
 import type { Changes, Entry } from './core/changes.ts';
+import { bucketOf, isCohortId } from './core/cohort.ts';
 import type { ApiCall, Verdict } from './core/contracts.ts';
 import { createObserver } from './core/observe.ts';
 import type { Incoming } from './core/source.ts';
@@ -163,6 +164,43 @@ test('what cannot be used is a dead letter of the same transaction', () => {
   );
   assert.deepEqual(told, ['ASSAY_CALL_BAD_JSON']);
   assert.deepEqual(task.take(0).letters, []);
+});
+
+test('takes calls up to the one that must wait, and goes on from there to the same bits', () => {
+  const whole = new Topics();
+  const count = 2000;
+  run(createTask(), whole, 0, count);
+  const asked: number[] = [];
+  let isOver = false;
+  const task = createTask({ mustWait: (time) => asked.push(bucketOf(time)) > 3 && !isOver });
+  let at = 0;
+  for (let taken = 1; taken > 0; at += taken) taken = task.process(records.slice(at, Math.min(at + 100, count)), decodeNdjson);
+  assert.ok(at > 0 && at < count, `${at} calls were taken`);
+  // Once for each bucket, and again for the one that waits.
+  assert.deepEqual(asked, [...asked].sort());
+  assert.equal(new Set(asked).size, 4);
+  isOver = true;
+  assert.equal(task.process(records.slice(at, count), decodeNdjson), count - at);
+  const parted = new Topics();
+  parted.write(task.take(count));
+  assert.deepEqual(parted.entries.get('position'), whole.entries.get('position'));
+  assert.deepEqual([...parted.entries.keys()].sort(), [...whole.entries.keys()].sort());
+  for (const [key, value] of parted.entries) if (isCohortId(key)) assert.deepEqual(value, whole.entries.get(key), key);
+});
+
+test('tells each bucket of a cohort to its end, but not of a time long past', () => {
+  const last = JSON.parse(Buffer.from(records[1999]!.bytes).toString()) as ApiCall;
+  const tellAt = (nowMs: number) => {
+    const task = createTask({ now: () => nowMs });
+    task.process(records.slice(0, 2000), decodeNdjson);
+    return task.take(2000).shared.filter(({ key }) => isCohortId(key));
+  };
+  const live = tellAt(last.time + 1000);
+  const past = tellAt(last.time + 3_600_000);
+  assert.equal(new Set(past.map(({ key }) => key)).size, past.length);
+  assert.ok(live.length > past.length, `${live.length}, ${past.length}`);
+  // The newest comes last, for whoever takes the partition over.
+  assert.deepEqual(new Map(live.map(({ key, value }) => [key, value!])), new Map(past.map(({ key, value }) => [key, value!])));
 });
 
 test('a call that tells whose it is, is not asked again', () => {

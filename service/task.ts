@@ -2,10 +2,11 @@
  * One partition's share of the stream: the state of its clients, and what changed since it was last committed. The calls
  * of a partition in their order, and nothing else, make its state: whoever reads them again gets the same bytes.
  */
-import type { Rejection } from './core/api-call.ts';
+import { isRejection, type Rejection } from './core/api-call.ts';
 import { type Changes, type Entry, isLinkKey, readLink, type StreamTask, writeLink } from './core/changes.ts';
 import { packClient, STATE_LAYOUT, unpackClient } from './core/client-state.ts';
-import { isCohortId } from './core/cohort.ts';
+import { bucketOf, isCohortId } from './core/cohort.ts';
+import { COHORT_WAIT } from './core/cohort-wait.ts';
 import type { ApiCall } from './core/contracts.ts';
 import { ExpiryTable, hasExpired } from './core/expiry.ts';
 import type { LinkChange } from './core/identify.ts';
@@ -18,7 +19,9 @@ import { type Decided, decideAll, explainAll, FEW_VERDICTS, observeAll, type Sco
 export interface TaskOptions extends Omit<ScoringStages, 'observer' | 'standing'> {
   /** Whether the task finds out whose the calls are, rather than that each call tells. */
   readonly identifies: boolean;
-  createObserver(options: Pick<ObserverOptions, 'onEvict' | 'onLink'>): Observer;
+  createObserver(options: Pick<ObserverOptions, 'onEvict' | 'onLink' | 'onBucketEnd'>): Observer;
+  /** Whether a call of an event time, the first of its bucket, has to wait for what other partitions counted; never by default. */
+  mustWait?(time: number): boolean;
   /** Told of each link as it is learnt, and of each record that can't be used. */
   onLink?(change: LinkChange): void;
   onRejection?(rejection: Rejection): void;
@@ -43,6 +46,8 @@ export class PartitionTask implements StreamTask {
   /** Ids of clients and cohorts whose records changed or that were forgotten. */
   #touched = new Set<string>();
   #links = new Map<string, LinkChange>();
+  /** Cohorts' records at the end of a bucket, which others need to the last call. */
+  #ended: Entry[] = [];
   /** Observed and not decided yet. */
   #snapshots: Snapshot[] = [];
   /** Of what is decided, what is not explained yet: of all verdicts of a moment, only those that stand are worth that. */
@@ -58,6 +63,7 @@ export class PartitionTask implements StreamTask {
     const observer = options.createObserver({
       onEvict: (clientId) => this.#forget(clientId),
       onLink: (change) => this.#learn(change),
+      onBucketEnd: (id, record) => this.#endBucket(id, record),
     });
     this.#stages = {
       ...options,
@@ -115,13 +121,35 @@ export class PartitionTask implements StreamTask {
     if (!hasExpired(state.standing.expiresAt, this.#time)) this.#expiry.put(clientId, state.standing.expiresAt);
   }
 
-  /** Takes the state on by records that follow each other in the partition. */
-  process(records: readonly Incoming[], decode: Decode): void {
-    const { snapshots, touched, letters } = observeAll({ records, decode }, this.#stages);
+  /**
+   * Takes the state on by records that follow each other in the partition.
+   * @returns how many were taken: fewer where the next has to wait
+   */
+  process(records: readonly Incoming[], decode: Decode): number {
+    const receivedAtMs = this.#stages.now();
+    const calls = records.map((record) => decode(record, receivedAtMs));
+    const count = this.#countReady(calls);
+    let next = 0;
+    const ready = { records: records.slice(0, count), decode: () => calls[next++]! };
+    const { snapshots, touched, letters } = observeAll(ready, this.#stages);
     for (const id of touched) this.#touched.add(id);
     for (const letter of letters) this.#options.onRejection?.(letter);
     this.#letters.push(...letters);
     this.#snapshots.push(...snapshots);
+    return count;
+  }
+
+  /** How many come before one that has to wait: the others of its bucket then need not. */
+  #countReady(calls: readonly (ApiCall | Rejection)[]): number {
+    const { mustWait } = this.#options;
+    if (!mustWait) return calls.length;
+    let bucket = bucketOf(this.#time);
+    const waiting = calls.findIndex((call) => {
+      if (isRejection(call) || bucketOf(call.time) <= bucket) return false;
+      bucket = bucketOf(call.time);
+      return mustWait(call.time);
+    });
+    return waiting < 0 ? calls.length : waiting;
   }
 
   /**
@@ -167,6 +195,12 @@ export class PartitionTask implements StreamTask {
     this.#options.store.remove(clientId);
   }
 
+  /** Nobody waits for what lies far back, and a backlog has many buckets of few calls. */
+  #endBucket(key: string, record: Uint8Array): void {
+    const isHistoric = this.#stages.now() - this.#time > COHORT_WAIT.historicMs;
+    if (!isHistoric) this.#ended.push({ key, value: Buffer.from(record) });
+  }
+
   #learn(change: LinkChange): void {
     this.#links.set(`${change[0]}:${change[1]}`, change);
     this.#options.onLink?.(change);
@@ -199,13 +233,14 @@ export class PartitionTask implements StreamTask {
     for (const clientId of this.#expiry.take(this.#time)) this.#withdraw(clientId);
     for (const { explain, provenance } of this.#decided.values()) this.#settle({ verdict: explain(), provenance });
     const state: Entry[] = [];
-    const shared: Entry[] = [];
+    const shared = this.#ended;
     for (const id of this.#touched) (isCohortId(id) ? shared : state).push({ key: id, value: this.#valueOf(id) });
     for (const [key, change] of this.#links) shared.push({ key, value: writeLink(change) });
     const position: Position = { layout: STATE_LAYOUT, offset, time: this.#time };
     state.push({ key: POSITION_KEY, value: Buffer.from(JSON.stringify(position)) });
     const changes = { state, shared, decisions: this.#decisions, letters: this.#letters };
-    [this.#touched, this.#links, this.#decisions, this.#letters] = [new Set(), new Map(), new Map(), []];
+    [this.#touched, this.#links, this.#ended] = [new Set(), new Map(), []];
+    [this.#decisions, this.#letters] = [new Map(), []];
     return changes;
   }
 

@@ -27,7 +27,7 @@ export interface StreamTask {
   readonly observer: Pick<Observer, 'size' | 'evictions' | 'has' | 'preview'>;
   restore(entry: Entry): void;
   restored(committed: number | null): number | null;
-  process(records: readonly Incoming[], decode: Decode): void;
+  process(records: readonly Incoming[], decode: Decode): number;
   decide(count?: number): boolean;
   explain(count: number): Promise<boolean>;
   take(offset: number): Changes;

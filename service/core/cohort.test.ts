@@ -137,6 +137,32 @@ test('a partition that is behind sees the others as they were, whatever they hav
   assert.ok(cohortPart(long!).some((value) => value > 0));
 });
 
+test('what others did is read a bucket late, so that it does not matter when within that bucket it is told', () => {
+  const id = cohortIdOf(cohortOf(login(0, NOON)));
+  const at = (bucket: number) => NOON + bucket * COHORT.bucketMs;
+  /** @param tells whether the other partition tells after its call of so many ms after the beginning */
+  const seenAfter = (tells: (ms: number) => boolean) => {
+    const peers = new CohortPeers();
+    const other = createObserver({ peers: peers.besides(0) });
+    for (let ms = 0; ms < 4 * COHORT.bucketMs; ms += 100) {
+      other.observe(login(ms % 700, NOON + ms));
+      if (tells(ms)) peers.set(0, id, other.dump(id)!);
+    }
+    return cohortPart(watch(createObserver({ peers: peers.besides(1) }), [login(999, at(4))])[0]!);
+  };
+  const atOnce = seenAfter(() => true);
+  assert.ok(atOnce.some((value) => value > 0));
+  const untilDead = 3 * COHORT.bucketMs;
+  assert.deepEqual(
+    seenAfter((ms) => ms <= untilDead),
+    atOnce,
+  );
+  assert.notDeepEqual(
+    seenAfter((ms) => ms < untilDead && ms % 900 === 0),
+    atOnce,
+  );
+});
+
 test('sums halve in ten minutes', () => {
   const table = new CohortTable();
   const [a, b, out] = [createRecord(), createRecord(), new Float32Array(O.size)];

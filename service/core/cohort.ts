@@ -9,8 +9,9 @@
  * did until the others have caught up. Only beyond the limit of the table does it matter which cohort was used last.
  *
  * Where clients are spread over partitions, each counts its own, and what the others counted comes a moment later: sums are
- * added and sketches joined whenever someone reads, so that it is of no account who counted what. A partition that is behind
- * reads what the others told as far as its own bucket.
+ * added and sketches joined whenever someone reads, so that it is of no account who counted what. What others did is read up
+ * to the end of the bucket before the last finished one, whatever they have told since: that has come by then, be a process
+ * dead for ten seconds or its partition behind, so that the moment at which it came is of no account either.
  */
 import { C, type ClientRecord, K, T, U } from './client-record.ts';
 import type { ApiCall } from './contracts.ts';
@@ -18,7 +19,17 @@ import { RecentMap } from './recent-map.ts';
 import { fingerprintOf, softwareOf } from './software.ts';
 import { addDistinct, countDistinct, hashString, joinDistinct } from './stats.ts';
 
-export const COHORT = { bucketMs: 10_000, halfLifeBuckets: 60, generationBuckets: 60, maxCohorts: 10_000 } as const;
+export const COHORT = {
+  bucketMs: 10_000,
+  halfLifeBuckets: 60,
+  generationBuckets: 60,
+  maxCohorts: 10_000,
+  /** Finished buckets that other partitions have for telling what they counted in them. */
+  tellBuckets: 1,
+} as const;
+
+/** The bucket of an event time. */
+export const bucketOf = (time: number): number => Math.floor(time / COHORT.bucketMs);
 
 /** What all others of a cohort did: the sums of K, then how many they are and how many accounts they tried. */
 export const O = { ...K, clients: K.size, accounts: K.size + 1, size: K.size + 2 } as const;
@@ -81,6 +92,9 @@ function createCohort(): Cohort {
   };
 }
 
+/** Told of a cohort's record, which is not to be kept, when all of its open bucket is counted. */
+export type OnBucketEnd = (id: string, record: Uint8Array) => void;
+
 /** What one call adds: a bit for each sum of K, by its number. */
 export type Tally = number;
 
@@ -88,14 +102,16 @@ export class CohortTable {
   /** By the key as a signed number, which needs no memory of its own. */
   readonly #cohorts: RecentMap<Cohort, number>;
   readonly #peers: PeersOf;
+  readonly #onBucketEnd: OnBucketEnd;
 
   /**
    * @param limit most cohorts held; those that were not used for longest are forgotten
    * @param peers what is counted elsewhere
    */
-  constructor(limit: number = COHORT.maxCohorts, peers: PeersOf = () => NO_PEERS) {
+  constructor(limit: number = COHORT.maxCohorts, peers: PeersOf = () => NO_PEERS, onBucketEnd: OnBucketEnd = () => {}) {
     this.#cohorts = new RecentMap(limit);
     this.#peers = peers;
+    this.#onBucketEnd = onBucketEnd;
   }
 
   /**
@@ -106,8 +122,11 @@ export class CohortTable {
    * @param account hash of the account that a login was tried for, 0 for none
    */
   count(record: ClientRecord, time: number, tally: Tally, clientId: string, account: number): void {
-    const cohort = this.#cohortOf(record.u[U.cohort]! | 0);
-    settle(cohort, Math.max(Math.floor(time / COHORT.bucketMs), cohort.at[0]!));
+    const key = record.u[U.cohort]! | 0;
+    const cohort = this.#cohortOf(key);
+    const bucket = Math.max(bucketOf(time), cohort.at[0]!);
+    if (bucket !== cohort.at[0] && cohort.at[0] !== 0) this.#onBucketEnd(cohortIdOf(record.u[U.cohort]!), cohort.bytes);
+    settle(cohort, bucket);
     const isFirst = record.t[T.cohortAt] !== cohort.at[0];
     settleOwn(record, cohort.at[0]!);
     for (let bits = tally; bits !== 0; bits &= bits - 1) {
@@ -171,36 +190,45 @@ function keyOf(id: string): number {
   return Number.parseInt(id.slice(ID_PREFIX.length), 16) | 0;
 }
 
-/** What other partitions counted of a cohort, by its key, up to a bucket where that is known; good until asked again. */
+/** What other partitions counted of a cohort, by its key, as a reader with that open bucket sees it; good until asked again. */
 export type PeersOf = (key: number, bucket: number) => readonly Cohort[];
 const NO_PEERS: readonly Cohort[] = [];
 
 /** More than a partition is away for when its process dies: whoever takes it over then still meets what others had counted by then. */
-const TOLD_BUCKETS = 4;
+const TOLD_BUCKETS = 6;
+
+/** `Cohort.at` of a dumped record. */
+const openBucketOf = ({ buffer, byteOffset }: Uint8Array) => new DataView(buffer, byteOffset).getFloat64(0, true);
 
 /** What a partition told of a cohort: the newest record of each of its last buckets, in their order. */
 class Told {
   readonly #bytes = new Uint8Array(TOLD_BUCKETS * COHORT_BYTES);
   readonly #numbers = new Float64Array(this.#bytes.buffer);
   #count = 0;
+  /** Whether there were older ones. */
+  #isCut = false;
 
   put(record: Uint8Array): void {
-    const bucket = new DataView(record.buffer, record.byteOffset).getFloat64(0, true);
+    const bucket = openBucketOf(record);
     // Later ones are there where the partition was set back.
     while (this.#count > 0 && this.#bucketOf(this.#count - 1) >= bucket) this.#count--;
     if (this.#count === TOLD_BUCKETS) {
       this.#bytes.copyWithin(0, COHORT_BYTES);
       this.#count--;
+      this.#isCut = true;
     }
     this.#bytes.set(record, this.#count * COHORT_BYTES);
     this.#count++;
   }
 
-  /** The newest that is not later than a bucket, else the oldest. */
-  copy(bucket: number, into: Cohort): void {
+  /** The newest from before a bucket, else the oldest where there were older ones; false where there is none. */
+  copy(bucket: number, into: Cohort): boolean {
     let at = this.#count - 1;
-    while (at > 0 && this.#bucketOf(at) > bucket) at--;
+    while (at >= 0 && this.#bucketOf(at) >= bucket) at--;
+    if (at < 0 && !this.#isCut) return false;
+    at = Math.max(at, 0);
     into.bytes.set(this.#bytes.subarray(at * COHORT_BYTES, (at + 1) * COHORT_BYTES));
+    return true;
   }
 
   /** As `Cohort.at` of the record. */
@@ -211,16 +239,23 @@ class Told {
 
 /** What all partitions counted, as each told. */
 export class CohortPeers {
-  readonly #cohorts = new RecentMap<Map<number, Told>, number>(COHORT.maxCohorts);
+  /** By cohort, then by partition: sums of fractions are the same to the bit in one order only. */
+  readonly #cohorts = new RecentMap<(Told | undefined)[], number>(COHORT.maxCohorts);
+  readonly #reached = new Map<number, number>();
+
+  /** The bucket up to which each partition that told anything has come: it has told all of the buckets before. */
+  get reached(): ReadonlyMap<number, number> {
+    return this.#reached;
+  }
 
   /** Takes a dumped record in the place of the one before; one of another size is left out. */
   set(partition: number, id: string, bytes: Uint8Array): void {
     if (bytes.length !== COHORT_BYTES) return;
+    this.#reached.set(partition, Math.max(openBucketOf(bytes), this.#reached.get(partition) ?? 0));
     const key = keyOf(id);
-    const known = this.#cohorts.get(key) ?? new Map<number, Told>();
-    const told = known.get(partition) ?? new Told();
-    told.put(bytes);
-    known.set(partition, told);
+    const known = this.#cohorts.get(key) ?? [];
+    known[partition] ??= new Told();
+    known[partition].put(bytes);
     this.#cohorts.set(key, known);
   }
 
@@ -231,17 +266,17 @@ export class CohortPeers {
       const known = this.#cohorts.peek(key);
       if (known === undefined) return NO_PEERS;
       let count = 0;
-      for (const [each, told] of known) {
-        if (each === partition) continue;
+      for (const [each, told] of known.entries()) {
+        if (!told || each === partition) continue;
         copies[count] ??= createCohort();
-        told.copy(bucket, copies[count++]!);
+        if (told.copy(bucket - COHORT.tellBuckets, copies[count]!)) count++;
       }
       return copies.slice(0, count);
     };
   }
 }
 
-/** Adds what others counted up to the end of the bucket before the one that is open here. */
+/** Adds what others told. */
 function addPeers(own: Cohort, peers: readonly Cohort[], out: Float32Array): void {
   const bucket = own.at[0]!;
   const generation = generationOf(bucket);

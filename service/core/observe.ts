@@ -4,7 +4,7 @@
  */
 import type { Rejection } from './api-call.ts';
 import { C, type ClientRecord, createRecord, H, RECORD_BYTES, RecordArena, T, U } from './client-record.ts';
-import { COHORT, CohortTable, isCohortId, O, type PeersOf } from './cohort.ts';
+import { COHORT, CohortTable, isCohortId, O, type OnBucketEnd, type PeersOf } from './cohort.ts';
 import type { ApiCall } from './contracts.ts';
 import { extract, FEATURES } from './features.ts';
 import { Identifier, type IdentifierOptions, type Identity } from './identify.ts';
@@ -50,6 +50,7 @@ export interface ObserverOptions extends IdentifierOptions {
   readonly others?: Float32Array;
   /** What is counted of cohorts elsewhere. */
   readonly peers?: PeersOf;
+  readonly onBucketEnd?: OnBucketEnd;
   /** Told of each client that is forgotten. */
   readonly onEvict?: (clientId: string) => void;
 }
@@ -106,7 +107,7 @@ class ClientTable implements Observer {
   constructor(options: ObserverOptions) {
     this.identifier = new Identifier(options);
     this.#maxClients = options.maxClients ?? 200_000;
-    this.#cohorts = options.cohorts === false ? null : new CohortTable(COHORT.maxCohorts, options.peers);
+    this.#cohorts = options.cohorts === false ? null : new CohortTable(COHORT.maxCohorts, options.peers, options.onBucketEnd);
     // Without cohorts zeros, as of a client alone.
     this.#others = options.others ?? new Float32Array(O.size);
     this.#onEvict = options.onEvict ?? (() => {});

@@ -19,12 +19,15 @@ const CALLS = 4000;
 const PARTITIONS = 2;
 let stages: ScoringStages;
 let values: { key: string; value: Buffer }[];
+/** Event time of the call in the middle. */
+let middle: number;
 
 before(async () => {
   stages = await createStages(readConfig({}));
   values = [];
   for (const { call } of simulate({ seed: 99, clients: 20_000 }))
     if (values.push({ key: call.clientIp, value: encodeCall(call) }) === CALLS) break;
+    else if (values.length === CALLS / 2) middle = call.time;
 });
 
 const createTask = () => new PartitionTask({ ...stages, identifies: true, createObserver: (hooks) => createObserver(hooks) });
@@ -107,6 +110,10 @@ async function running(options: StreamOptions, count: number, during: () => Prom
   await stream;
 }
 
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  for (const giveUpAt = Date.now() + 30_000; !(await isSo()); await sleep(50)) assert.ok(Date.now() < giveUpAt, 'not in time');
+}
+
 async function withAdmin<T>(
   options: KafkaOptions,
   use: (admin: ReturnType<ReturnType<typeof createClient>['admin']>) => Promise<T>,
@@ -128,6 +135,29 @@ test('a stream that is stopped and started goes on where it was, to the bit', as
   await running(options, 1500);
   await send(1500, CALLS);
   await running(options, CALLS);
+  assert.deepEqual(await readLast(options, options.topics.state), await expectedState(options));
+});
+
+test('a partition that waits for others writes at once what it has done, and goes on when they have come', async (t) => {
+  const { options, send } = await open(t);
+  await send(0, CALLS);
+  let read = 0;
+  let waits = true;
+  const mustWait = (time: number) => waits && time > middle;
+  const createWaiting = () => new PartitionTask({ ...stages, identifies: true, mustWait, createObserver });
+  const onBatch = ({ records }: { records: number }) => {
+    read += records;
+  };
+  const stop = new AbortController();
+  // Nothing is written because its time has come.
+  const stream = runStream({ ...options, createTask: createWaiting, onBatch, commitMs: 600_000 }, stop.signal);
+  await until(async () => (await committed(options)) > 0);
+  assert.ok(read < CALLS);
+  waits = false;
+  await until(async () => read === CALLS);
+  stop.abort();
+  await stream;
+  assert.equal(await committed(options), CALLS);
   assert.deepEqual(await readLast(options, options.topics.state), await expectedState(options));
 });
 

@@ -67,6 +67,8 @@ const MAX_PUT_OFF = 3;
 const FETCH_BYTES = 1024 * 1024;
 const FETCH_WAIT_MS = 50;
 const REOPEN_MS = 1000;
+/** How often it is looked again whether others have come as far as they are waited for. */
+const LOOK_AGAIN_MS = 20;
 
 /**
  * Reads and scores until `signal` aborts; then commits what has been done and leaves the group.
@@ -274,32 +276,35 @@ class Stream {
   }
 
   /** Takes a batch, and is done when the one before is worked off: meanwhile the next one is fetched. */
-  async #onBatch({ batch, heartbeat, resolveOffset }: EachBatchPayload): Promise<void> {
+  async #onBatch(payload: EachBatchPayload): Promise<void> {
+    const { batch, heartbeat, resolveOffset } = payload;
     const run = this.#runs.get(batch.partition);
     if (!run || this.#isAhead(run, batch)) return;
     const messages = batch.messages.filter(({ offset }) => Number(offset) >= run.expected);
     run.expected = Number(batch.lastOffset()) + 1;
     resolveOffset(batch.lastOffset());
     const before = run.work;
-    run.work = before.then(() => this.#work(run, batch, messages)).catch((error) => this.#lose(run, error));
+    run.work = before.then(() => this.#work(run, payload, messages)).catch((error) => this.#lose(run, error));
     await before;
     await heartbeat();
   }
 
-  async #work(run: Run, batch: EachBatchPayload['batch'], messages: readonly KafkaMessage[]): Promise<void> {
+  async #work(run: Run, { batch, heartbeat }: EachBatchPayload, messages: readonly KafkaMessage[]): Promise<void> {
     const isOver = () => this.#runs.get(run.partition) !== run || this.#isStopping;
     const { topic, topics } = this.#options;
     const from = { topic, partition: batch.partition, isRouted: topics.routed !== null };
     const records = messages.map((message) => incomingOf(message, from));
     await this.#prepare(records);
-    for (let i = 0; i < records.length; i += STRETCH_RECORDS) {
+    for (let i = 0; i < records.length && !isOver(); ) {
       const stretch = records.slice(i, i + STRETCH_RECORDS);
+      const before = i;
       await this.#inTurn(() => {
         if (isOver()) return;
-        run.task.process(stretch, this.#reader.decode);
-        run.position = Number(messages[i + stretch.length - 1]!.offset) + 1;
-        run.waiting += stretch.length;
+        i += run.task.process(stretch, this.#reader.decode);
+        if (i > before) run.position = Number(messages[i - 1]!.offset) + 1;
+        run.waiting += i - before;
       });
+      if (i === before) await this.#awaitOthers(run, heartbeat);
     }
     await this.#decide(run, isOver);
     if (isOver()) return;
@@ -307,6 +312,14 @@ class Stream {
     run.lag = Number(batch.highWatermark) - run.position;
     this.#options.onBatch?.({ partition: run.partition, records: records.length, lag: run.lag });
     if (run.waiting >= MAX_WAITING) await this.#commit(run);
+  }
+
+  /** For a moment; they may be waiting for what this one has done. */
+  async #awaitOthers(run: Run, heartbeat: () => Promise<void>): Promise<void> {
+    await this.#commit(run);
+    // That the group is shared out anew is heard of where the next batch is taken.
+    await heartbeat().catch(() => {});
+    await sleep(LOOK_AGAIN_MS);
   }
 
   async #decide({ task }: Run, isOver: () => boolean): Promise<void> {
