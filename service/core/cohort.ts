@@ -92,7 +92,7 @@ function createCohort(): Cohort {
   };
 }
 
-/** Told of a cohort's record, which is not to be kept, when all of its open bucket is counted. */
+/** Told of a cohort when all of its open bucket is counted; the record is the table's own, and changes with the next call. */
 export type OnBucketEnd = (id: string, record: Uint8Array) => void;
 
 /** What one call adds: a bit for each sum of K, by its number. */

@@ -68,7 +68,7 @@ const FETCH_BYTES = 1024 * 1024;
 const FETCH_WAIT_MS = 50;
 const REOPEN_MS = 1000;
 /** How often it is looked again whether others have come as far as they are waited for. */
-const LOOK_AGAIN_MS = 20;
+const LOOK_AGAIN_MS = 50;
 
 /**
  * Reads and scores until `signal` aborts; then commits what has been done and leaves the group.
