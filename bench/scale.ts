@@ -303,6 +303,9 @@ async function isReady({ http }: App): Promise<boolean> {
 const SUSPECTS = 1000;
 const SUSPECT_CALLS = 60;
 const HELD = 200_000;
+/** Of those that are held, who come as often as can be taken. */
+const REGULARS = 20_000;
+const BUSY_CALLS = 600_000;
 
 async function flood() {
   const count = Number(flags.flood);
@@ -331,8 +334,11 @@ async function flood() {
   );
   const full = await resident();
   const quiet = await waitsWhile(stages, suspects, () => sleep(10_000));
+  const busyAt = START + SUSPECTS * SUSPECT_CALLS + HELD;
+  const regulars = sourceOf(BUSY_CALLS, (n) => callOf(SUSPECTS + (n % REGULARS), busyAt + n / 10));
+  const busy = await waitsWhile(stages, suspects, () => timed(regulars, stages, 1));
   let most = 0;
-  const startAt = START + SUSPECTS * SUSPECT_CALLS + HELD;
+  const startAt = busyAt + BUSY_CALLS / 10;
   const newcomers = sourceOf(
     count,
     (n) => callOf(SUSPECTS + HELD + n, startAt + n / 10),
@@ -351,7 +357,7 @@ async function flood() {
     mostBytes: most,
     microsACall: micros,
     suspects: { badBefore, badAfter: badOf() },
-    lookupWaitMs: { quiet, flooded },
+    lookupWaitMs: { quiet, busy, flooded },
   };
 }
 
