@@ -150,7 +150,7 @@ function summaryOf(waits: readonly number[]) {
   return { probes: waits.length, medianMs: quantile(waits, 0.5), p99Ms: quantile(waits, 0.99), mostMs: quantile(waits, 1) };
 }
 
-const ROUNDS = 5;
+const ROUNDS = 15;
 const LOOKUP_SECONDS = 4;
 
 /** Look-ups at a server against the bare route of the same process, in turn; one round to warm up. */
