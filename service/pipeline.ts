@@ -67,18 +67,13 @@ interface Advance {
 function advance({ records, decode }: Calls, stages: ScoringStages): Promise<Advance> {
   const changed = { decided: new Map<string, Decided>(), touched: new Set<string>(), letters: [] as DeadLetter[] };
   const snapshots: Snapshot[] = [];
-  let since = performance.now();
-  const afterwards = async () => {
-    if (performance.now() - since < BREATHE_AFTER_MS) return;
-    await breathe();
-    since = performance.now();
-  };
+  const breatheWhenDue = createBreather();
   const decideNext = () => {
     for (const each of decideAll(snapshots.splice(0, STRETCH.snapshots), stages)) {
       changed.decided.set(each.verdict.clientId, each);
       stages.store.put(each.verdict, each.explain);
     }
-    return afterwards();
+    return breatheWhenDue();
   };
   return stages.inTurn(async () => {
     for (let i = 0; i < records.length; i += STRETCH.records) {
@@ -86,12 +81,21 @@ function advance({ records, decode }: Calls, stages: ScoringStages): Promise<Adv
       for (const id of observed.touched) changed.touched.add(id);
       changed.letters.push(...observed.letters);
       snapshots.push(...observed.snapshots);
-      await afterwards();
+      await breatheWhenDue();
       while (snapshots.length >= STRETCH.snapshots) await decideNext();
     }
     while (snapshots.length > 0) await decideNext();
     return changed;
   });
+}
+
+function createBreather(): () => Promise<void> {
+  let since = performance.now();
+  return async () => {
+    if (performance.now() - since < BREATHE_AFTER_MS) return;
+    await breathe();
+    since = performance.now();
+  };
 }
 
 /** The verdicts with what each feature contributed, but for those that another source's have overtaken meanwhile. */
