@@ -27,6 +27,7 @@ export interface StreamTask {
   readonly observer: Pick<Observer, 'size' | 'evictions' | 'has' | 'preview'>;
   restore(entry: Entry): void;
   restored(committed: number | null): number | null;
+  /** @returns how many were taken: fewer where the next has to wait */
   process(records: readonly Incoming[], decode: Decode): number;
   decide(count?: number): boolean;
   explain(count: number): Promise<boolean>;
